@@ -1,0 +1,107 @@
+"""Settings, read once from the environment. Any NAME may be given as NAME_FILE, a file that holds it."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from distro.errors import SettingWrong
+
+
+class Surface(StrEnum):
+    """Which doors a web process opens: the participants', the staff's, or both."""
+
+    PUBLIC = "public"
+    STAFF = "staff"
+    ALL = "all"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One instance of the service: where its state lies and whom it talks to."""
+
+    instance: Path
+    database_url: str
+    secret_key: str
+    surface: Surface = Surface.ALL
+    smtp_host: str = ""
+    smtp_port: int = 25
+    mail_from: str = "supplies@localhost"
+    demo: bool = False
+    https: bool = False
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ, **overrides: object) -> "Settings":
+        """Read DISTRO_INSTANCE, DATABASE_URL, SECRET_KEY, DISTRO_SURFACE, SMTP_HOST, SMTP_PORT, MAIL_FROM,
+        DISTRO_DEMO and DISTRO_HTTPS; `overrides` win over the environment.
+
+        Raises SettingWrong with the name of the setting that cannot be used.
+        """
+        instance = Path(_read(env, "DISTRO_INSTANCE", "instance")).resolve()
+        demo_mark = instance / "demo-accounts.json"
+        try:
+            surface = Surface(_read(env, "DISTRO_SURFACE", "all"))
+        except ValueError:
+            raise SettingWrong(name="DISTRO_SURFACE", problem="use public, staff or all") from None
+        port = _read(env, "SMTP_PORT", "25")
+        if not port.isdigit():
+            raise SettingWrong(name="SMTP_PORT", problem="use a whole number such as 25")
+        values: dict[str, object] = {
+            "instance": instance,
+            "database_url": _read(env, "DATABASE_URL", f"sqlite:///{instance / 'distro.sqlite3'}"),
+            "secret_key": _read(env, "SECRET_KEY", "") or _own_secret(instance / "secret.key"),
+            "surface": surface,
+            "smtp_host": _read(env, "SMTP_HOST", ""),
+            "smtp_port": int(port),
+            "mail_from": _read(env, "MAIL_FROM", "supplies@localhost"),
+            "demo": _read(env, "DISTRO_DEMO", "1" if demo_mark.exists() else "") == "1",
+            "https": _read(env, "DISTRO_HTTPS", "") == "1",
+        }
+        return cls(**{**values, **overrides})  # type: ignore[arg-type]
+
+    @property
+    def keyring(self) -> Path:
+        """Private keys of the weeks; only staff processes may read it."""
+        return self.instance / "keyring"
+
+    @property
+    def public_keys(self) -> Path:
+        """The public halves, which intake needs."""
+        return self.instance / "public-keys.json"
+
+    @property
+    def spool(self) -> Path:
+        """Sealed requests taken while the database was away."""
+        return self.instance / "spool"
+
+    @property
+    def mailbox(self) -> Path:
+        """The demo's local mailbox."""
+        return self.instance / "mailbox"
+
+
+def _read(env: Mapping[str, str], name: str, default: str) -> str:
+    path = env.get(f"{name}_FILE")
+    if path:
+        try:
+            return Path(path).read_text().strip()
+        except OSError as problem:
+            raise SettingWrong(name=f"{name}_FILE", problem=problem.strerror or "cannot be read") from None
+    return env.get(name, default)
+
+
+def _own_secret(path: Path) -> str:
+    """A secret made on first use and kept in the instance, mode 0600."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("x", opener=_private) as file:
+            file.write(secrets.token_hex(32))
+    except FileExistsError:
+        pass
+    return path.read_text().strip()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -1,0 +1,86 @@
+"""The database: one Base, UTC instants, named constraints, and SQLite set up so that it loses nothing."""
+
+from datetime import UTC, datetime
+from sqlite3 import Connection as SqliteConnection
+from typing import Any
+
+from flask import Flask, has_request_context, request
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import DateTime, MetaData, event
+from sqlalchemy.engine import Connection, Dialect, Engine
+from sqlalchemy.orm import DeclarativeBase, registry
+from sqlalchemy.types import JSON, TypeDecorator
+
+BUSY_TIMEOUT_MS = 5_000
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime, kept in UTC. SQLite gives naive ones back, so the zone is put on again here."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a naive datetime: it would silently mean another instant on another machine."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a datetime without a time zone cannot be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the instant back as aware UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """What every table inherits."""
+
+    registry = registry(
+        metadata=MetaData(
+            naming_convention={
+                "ix": "ix_%(column_0_label)s",
+                "uq": "uq_%(table_name)s_%(column_0_name)s",
+                "ck": "ck_%(table_name)s_%(constraint_name)s",
+                "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+                "pk": "pk_%(table_name)s",
+            }
+        ),
+        type_annotation_map={datetime: UtcDateTime(), list[str]: JSON(), dict[str, Any]: JSON()},
+    )
+
+
+db = SQLAlchemy(model_class=Base)
+
+
+def init_db(app: Flask) -> None:
+    """Bind the database to an app, and set up SQLite connections if that is what it is."""
+    db.init_app(app)
+    with app.app_context():
+        if db.engine.dialect.name == "sqlite":
+            _set_up_sqlite(db.engine)
+
+
+def _set_up_sqlite(engine: Engine) -> None:
+    """WAL, durable commits, foreign keys, and freed pages overwritten with zeros."""
+
+    @event.listens_for(engine, "connect")
+    def connect(connection: SqliteConnection, _record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        for pragma in (
+            f"busy_timeout = {BUSY_TIMEOUT_MS}",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "secure_delete = ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A deferred transaction that writes after reading can fail at once under load; taking the write
+        # lock first makes writers queue instead. Pages that only read need no lock.
+        reads_only = has_request_context() and request.method in ("GET", "HEAD")
+        connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")

@@ -1,0 +1,233 @@
+"""What we have and where: items, kits, sites, bins, funds, lots, and the two stock tables.
+
+Only `inventory.ledger` writes Movement and Balance.
+"""
+
+from datetime import date, datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from distro.db import Base
+
+
+class Item(Base):
+    """A thing we send or keep: a product, or a kit made of others. Quantities count `unit`s of it."""
+
+    __tablename__ = "items"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(String(40), unique=True)
+    name: Mapped[str] = mapped_column(String(80))
+    name_es: Mapped[str] = mapped_column(String(80))
+    detail: Mapped[str] = mapped_column(String(160))
+    detail_es: Mapped[str] = mapped_column(String(160))
+    unit: Mapped[str] = mapped_column(String(40))
+    letter: Mapped[str] = mapped_column(String(2), unique=True)  # stands for the item on slips
+    requestable: Mapped[bool] = mapped_column(default=True)  # participants can ask for it
+    most_per_request: Mapped[int] = mapped_column(default=2)
+    min_life_days: Mapped[int] = mapped_column(default=60)  # life a lot must have left when we send it
+    gtin: Mapped[str | None] = mapped_column(String(14), unique=True)
+    position: Mapped[int] = mapped_column(default=0)
+
+    components: Mapped[list["KitComponent"]] = relationship(
+        foreign_keys="KitComponent.kit_id", order_by="KitComponent.id"
+    )
+
+    @property
+    def is_kit(self) -> bool:
+        """Whether it is put together from other items."""
+        return bool(self.components)
+
+
+class KitComponent(Base):
+    """`quantity` units of a component go into one kit."""
+
+    __tablename__ = "kit_components"
+    __table_args__ = (UniqueConstraint("kit_id", "component_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kit_id: Mapped[int] = mapped_column(ForeignKey("items.id"))
+    component_id: Mapped[int] = mapped_column(ForeignKey("items.id"))
+    quantity: Mapped[int]
+
+    component: Mapped[Item] = relationship(foreign_keys=[component_id])
+
+
+class Site(Base):
+    """A warehouse. `ships_to` lists state codes, empty for everywhere; the return lines stand on labels."""
+
+    __tablename__ = "sites"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(String(16), unique=True)
+    name: Mapped[str] = mapped_column(String(80))
+    state: Mapped[str] = mapped_column(String(2))
+    latitude: Mapped[float]
+    longitude: Mapped[float]
+    zone: Mapped[str] = mapped_column(String(40))  # IANA time zone
+    ships_to: Mapped[list[str]]
+    return_lines: Mapped[list[str]]
+
+    stocked: Mapped[list["SiteItem"]] = relationship(back_populates="site")
+
+
+class SiteItem(Base):
+    """A site may send this item, and reorders it with this lead time."""
+
+    __tablename__ = "site_items"
+
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id"), primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"), primary_key=True)
+    lead_time_days: Mapped[int]  # from ordering to standing on the shelf
+    safety_days: Mapped[int]  # days of stock kept against surprises
+
+    site: Mapped[Site] = relationship(back_populates="stocked")
+    item: Mapped[Item] = relationship()
+
+
+class Bin(Base):
+    """A shelf place in a site."""
+
+    __tablename__ = "bins"
+    __table_args__ = (UniqueConstraint("site_id", "code"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id"))
+    code: Mapped[str] = mapped_column(String(16))
+
+    site: Mapped[Site] = relationship()
+
+
+class Fund(Base):
+    """Money that bought stock. `item_codes` and `states` limit what and where it may serve; empty means any."""
+
+    __tablename__ = "funds"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(String(16), unique=True)
+    name: Mapped[str] = mapped_column(String(80))
+    item_codes: Mapped[list[str]]
+    states: Mapped[list[str]]
+
+
+class Lot(Base):
+    """A maker's batch of one item, bought by one fund. A held lot is not allocated or picked."""
+
+    __tablename__ = "lots"
+    __table_args__ = (UniqueConstraint("item_id", "number", "fund_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"), index=True)
+    fund_id: Mapped[int] = mapped_column(ForeignKey("funds.id"))
+    number: Mapped[str] = mapped_column(String(20), index=True)
+    expires_on: Mapped[date]
+    held: Mapped[bool] = mapped_column(default=False)
+
+    item: Mapped[Item] = relationship()
+    fund: Mapped[Fund] = relationship()
+
+
+class Balance(Base):
+    """What stands in one bin of one lot now. `reserved` is promised to orders; the rest is available."""
+
+    __tablename__ = "balances"
+    __table_args__ = (
+        UniqueConstraint("lot_id", "bin_id"),
+        CheckConstraint("0 <= reserved AND reserved <= on_hand", name="reserved_within_on_hand"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lot_id: Mapped[int] = mapped_column(ForeignKey("lots.id"))
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id"), index=True)
+    bin_id: Mapped[int] = mapped_column(ForeignKey("bins.id"), index=True)
+    on_hand: Mapped[int] = mapped_column(default=0)
+    reserved: Mapped[int] = mapped_column(default=0)
+
+    lot: Mapped[Lot] = relationship()
+    site: Mapped[Site] = relationship()
+    bin: Mapped[Bin] = relationship()
+
+    @property
+    def available(self) -> int:
+        """Units not promised to any order."""
+        return self.on_hand - self.reserved
+
+
+class MovementKind(StrEnum):
+    """Why stock changed."""
+
+    RECEIVE = "receive"
+    RESERVE = "reserve"
+    RELEASE = "release"
+    SHIP = "ship"
+    ADJUST = "adjust"
+    MOVE = "move"
+
+
+class Movement(Base):
+    """One line of the ledger: signed changes, and the document they belong to. Never changed or deleted."""
+
+    __tablename__ = "movements"
+    __table_args__ = (Index("ix_movements_sum", "lot_id", "bin_id", "on_hand", "reserved"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    kind: Mapped[MovementKind] = mapped_column(String(8))
+    lot_id: Mapped[int] = mapped_column(ForeignKey("lots.id"))
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id"))
+    bin_id: Mapped[int] = mapped_column(ForeignKey("bins.id"))
+    on_hand: Mapped[int]
+    reserved: Mapped[int]
+    document: Mapped[str] = mapped_column(String(40), index=True)
+    reason: Mapped[str] = mapped_column(String(200), default="")
+    by: Mapped[str] = mapped_column(String(64), default="system")  # a staff username
+
+    lot: Mapped[Lot] = relationship()
+    bin: Mapped[Bin] = relationship()
+
+
+class Demand(Base):
+    """Units of an item asked for in one ISO week, by state, counted on the site that should serve it.
+
+    Kept as weekly sums, so that a forecast costs the same after a million orders.
+    """
+
+    __tablename__ = "demand"
+
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"), primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id"), primary_key=True)
+    state: Mapped[str] = mapped_column(String(2), primary_key=True)
+    week: Mapped[date] = mapped_column(primary_key=True)  # its Monday
+    quantity: Mapped[int]
+
+
+class Alert(Base):
+    """An item at a site whose stock will not last until a new order could arrive. Open while `closed_at` is None."""
+
+    __tablename__ = "alerts"
+    __table_args__ = (
+        Index(
+            "uq_alerts_open",
+            "site_id",
+            "item_id",
+            unique=True,
+            sqlite_where=text("closed_at IS NULL"),
+            postgresql_where=text("closed_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id"))
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"))
+    opened_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    available: Mapped[int]
+    daily_demand: Mapped[float]
+    cover_days: Mapped[float]
+    reorder_days: Mapped[int]  # lead time + safety days when it opened
+    suggested: Mapped[int]  # units to order
+
+    site: Mapped[Site] = relationship()
+    item: Mapped[Item] = relationship()
