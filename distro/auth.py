@@ -8,7 +8,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from flask import Blueprint, abort, redirect, request, url_for
 from flask_login import LoginManager, UserMixin, current_user
-from sqlalchemy import ForeignKey, String, select
+from flask_wtf.csrf import CSRFProtect
+from sqlalchemy import String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from werkzeug.wrappers import Response
 
@@ -37,7 +38,7 @@ class User(UserMixin, Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     username: Mapped[str] = mapped_column(String(64), unique=True)
     email: Mapped[str] = mapped_column(String(254), default="")
-    role: Mapped[Role] = mapped_column(String(16))
+    role: Mapped[Role]
     password_hash: Mapped[str] = mapped_column(String(200))
     site_code: Mapped[str | None] = mapped_column(String(16))
     active: Mapped[bool] = mapped_column(default=True)
@@ -50,6 +51,7 @@ class User(UserMixin, Base):
         return self.active
 
 
+csrf = CSRFProtect()  # asked for by each staff guard; the public side keeps no session to protect
 login_manager = LoginManager()
 login_manager.login_view = "login.sign_in"
 login_manager.login_message = "Please sign in."
@@ -58,7 +60,7 @@ _guards: dict[str, str] = {}
 _hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 
 
-@login_manager.user_loader
+@login_manager.user_loader  # type: ignore[untyped-decorator]  # flask-login carries no types
 def _load_user(user_id: str) -> User | None:
     return db.session.get(User, int(user_id)) if user_id.isdigit() else None
 
@@ -79,7 +81,7 @@ def add_user(
 
 def check_password(session: Session, *, username: str, password: str, at: datetime) -> User | None:
     """The user if name and password fit, else None: one answer and one cost for every way to be wrong."""
-    user = session.scalar(select(User).where(User.username == username))
+    user: User | None = session.scalar(select(User).where(User.username == username))
     try:
         _hasher.verify(user.password_hash if user else _nobody_hash(), password)
     except (VerifyMismatchError, InvalidHashError):
@@ -95,10 +97,11 @@ def check_password(session: Session, *, username: str, password: str, at: dateti
 
 
 def guard(blueprint: Blueprint, *roles: Role) -> None:
-    """Let only signed-in staff with one of `roles` reach this blueprint's pages."""
+    """Let only signed-in staff with one of `roles` reach this blueprint, and check the form's CSRF token."""
     _guards[blueprint.name] = ", ".join(roles)
 
     def check() -> Response | None:
+        csrf.protect()
         if not current_user.is_authenticated:
             if request.method == "GET":
                 return redirect(url_for("login.sign_in", next=request.path))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from flask import current_app
+
 from distro.errors import SettingWrong
 
 
@@ -82,6 +84,12 @@ class Settings:
         return self.instance / "mailbox"
 
 
+def current_settings() -> Settings:
+    """The settings of the app in charge."""
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings
+
+
 def _read(env: Mapping[str, str], name: str, default: str) -> str:
     path = env.get(f"{name}_FILE")
     if path:
@@ -96,12 +104,9 @@ def _own_secret(path: Path) -> str:
     """A secret made on first use and kept in the instance, mode 0600."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with path.open("x", opener=_private) as file:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_hex(32))
     except FileExistsError:
         pass
     return path.read_text().strip()
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

@@ -1,12 +1,13 @@
 """The database: one Base, UTC instants, named constraints, and SQLite set up so that it loses nothing."""
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from sqlite3 import Connection as SqliteConnection
 from typing import Any
 
 from flask import Flask, has_request_context, request
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, MetaData, event
+from sqlalchemy import DateTime, Enum, MetaData, event
 from sqlalchemy.engine import Connection, Dialect, Engine
 from sqlalchemy.orm import DeclarativeBase, registry
 from sqlalchemy.types import JSON, TypeDecorator
@@ -35,6 +36,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+def _values(kind: type[StrEnum]) -> list[str]:
+    return [member.value for member in kind]
+
+
 class Base(DeclarativeBase):
     """What every table inherits."""
 
@@ -48,7 +53,12 @@ class Base(DeclarativeBase):
                 "pk": "pk_%(table_name)s",
             }
         ),
-        type_annotation_map={datetime: UtcDateTime(), list[str]: JSON(), dict[str, Any]: JSON()},
+        type_annotation_map={
+            datetime: UtcDateTime(),
+            list[str]: JSON(),
+            dict[str, Any]: JSON(),
+            StrEnum: Enum(StrEnum, native_enum=False, length=16, values_callable=_values),
+        },
     )
 
 

@@ -73,7 +73,7 @@ def stuck(session: Session) -> list[Message]:
 
 
 def _wait(tries: int) -> timedelta:
-    return min(timedelta(minutes=1) * 2**tries, _LONGEST_WAIT)
+    return min(timedelta(minutes=2**tries), _LONGEST_WAIT)
 
 
 def _send(settings: Settings, message: Message) -> None:

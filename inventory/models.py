@@ -174,7 +174,7 @@ class Movement(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]
-    kind: Mapped[MovementKind] = mapped_column(String(8))
+    kind: Mapped[MovementKind]
     lot_id: Mapped[int] = mapped_column(ForeignKey("lots.id"))
     site_id: Mapped[int] = mapped_column(ForeignKey("sites.id"))
     bin_id: Mapped[int] = mapped_column(ForeignKey("bins.id"))

@@ -54,10 +54,10 @@ class Order(Base):
     number: Mapped[str] = mapped_column(String(12), unique=True)  # random; staff and slips use it
     nonce_tag: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)  # keyed hash: one form, one order
     code_tag: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)  # keyed hash of the claim code
-    status: Mapped[Status] = mapped_column(String(12), index=True)
+    status: Mapped[Status] = mapped_column(index=True)
     state: Mapped[str] = mapped_column(String(2))
     received_on: Mapped[date]
-    closed_on: Mapped[date | None]  # shipped, declined or cancelled
+    closed_on: Mapped[date | None] = mapped_column(index=True)  # shipped, returned, declined or cancelled
     epoch: Mapped[str] = mapped_column(String(8), index=True)
     sealed: Mapped[bytes | None] = mapped_column(LargeBinary)  # None once erased
     ruleset_id: Mapped[int | None]  # the ruleset the last decision came from

@@ -1,0 +1,132 @@
+"""Accepting a request: sealed, stored and acknowledged, exactly once. It never waits for stock.
+
+When the database cannot take it, the sealed order goes to the spool and the scheduler stores it later.
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from distro import keyring
+from distro.clock import week_of
+from distro.config import Settings
+from inventory.models import Item
+from orders import codes
+from orders.models import Line, Order, Status
+
+
+@dataclass(frozen=True)
+class Person:
+    """What is sealed: who gets the parcel, where, and how they may be reached (both empty: not at all)."""
+
+    name: str
+    line1: str
+    line2: str
+    city: str
+    state: str
+    zip: str
+    email: str = ""
+    phone: str = ""
+    language: str = "en"
+
+    def to_text(self) -> bytes:
+        """As it is sealed: compact JSON, UTF-8."""
+        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_text(cls, text: bytes) -> "Person":
+        """Read what `to_text` wrote."""
+        return cls(**json.loads(text))
+
+
+@dataclass(frozen=True)
+class SealedRequest:
+    """All that is stored of a request. Nothing in it names anyone."""
+
+    uid: str
+    number: str
+    nonce_tag: str
+    code_tag: str
+    epoch: str
+    sealed: str  # this and both tags: base64
+    state: str
+    received_on: str
+    wanted: Mapping[str, int]
+    ruleset_id: int | None
+    decision: dict[str, Any] | None
+
+
+def seal_request(
+    settings: Settings,
+    *,
+    nonce: bytes,
+    wanted: Mapping[str, int],
+    person: Person,
+    ruleset_id: int | None,
+    decision: dict[str, Any] | None,
+    now: datetime,
+) -> SealedRequest:
+    """Seal a checked request to this week's key. `wanted` is units by item code.
+
+    Raises Unavailable if the week has no key: then nothing may be stored.
+    """
+    uid, epoch = uuid4(), week_of(now.date())
+    box = keyring.seal(settings.public_keys, epoch, uid, person.to_text())
+    code = codes.claim_code(settings.secret_key, nonce)
+    return SealedRequest(
+        uid=str(uid),
+        number=codes.new_number(),
+        nonce_tag=_text(codes.nonce_tag(settings.secret_key, nonce)),
+        code_tag=_text(codes.code_tag(settings.secret_key, code)),
+        epoch=epoch,
+        sealed=_text(box),
+        state=person.state,
+        received_on=now.date().isoformat(),
+        wanted=dict(wanted),
+        ruleset_id=ruleset_id,
+        decision=decision,
+    )
+
+
+def store(session: Session, request: SealedRequest) -> bool:
+    """Insert a sealed request; False if its form was stored before, which changes nothing.
+
+    The unique nonce tag decides, so two answers to one form cannot both win.
+    """
+    items = dict(session.execute(select(Item.code, Item.id).where(Item.code.in_(request.wanted))).tuples().all())
+    order = Order(
+        uid=UUID(request.uid),
+        number=request.number,
+        nonce_tag=_bytes(request.nonce_tag),
+        code_tag=_bytes(request.code_tag),
+        status=Status.RECEIVED,
+        state=request.state,
+        received_on=date.fromisoformat(request.received_on),
+        epoch=request.epoch,
+        sealed=_bytes(request.sealed),
+        ruleset_id=request.ruleset_id,
+        decision=request.decision,
+        lines=[Line(item_id=items[code], quantity=units) for code, units in request.wanted.items()],
+    )
+    try:
+        with session.begin_nested():
+            session.add(order)
+    except IntegrityError:
+        return False
+    return True
+
+
+def _text(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text)
