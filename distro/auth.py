@@ -113,9 +113,9 @@ def guard(blueprint: Blueprint, *roles: Role) -> None:
     blueprint.before_request(check)
 
 
-def open_to_all(blueprint: Blueprint) -> None:
-    """Say in the open that a blueprint needs no sign-in."""
-    _guards[blueprint.name] = "none"
+def open_to_all(blueprint: Blueprint, *names: str) -> None:
+    """Say in the open that a blueprint needs no sign-in; `names` if it is registered under others than its own."""
+    _guards.update(dict.fromkeys(names or (blueprint.name,), "none"))
 
 
 def guard_of(blueprint_name: str) -> str | None:

@@ -25,7 +25,10 @@ from orders.models import Line, Order, Status
 
 @dataclass(frozen=True)
 class Person:
-    """What is sealed: who gets the parcel, where, and how they may be reached (both empty: not at all)."""
+    """What is sealed: who gets the parcel, where, and how they may be reached (both empty: not at all).
+
+    `at_least` is the age in years they said they have reached, asked only where a rule needs it.
+    """
 
     name: str
     line1: str
@@ -36,6 +39,7 @@ class Person:
     email: str = ""
     phone: str = ""
     language: str = "en"
+    at_least: int | None = None
 
     def to_text(self) -> bytes:
         """As it is sealed: compact JSON, UTF-8."""

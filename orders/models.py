@@ -23,7 +23,6 @@ class Status(StrEnum):
     PICKING = "picking"  # a packer has it
     PACKED = "packed"  # checked and closed; label next
     SHIPPED = "shipped"
-    RETURNED = "returned"
     DECLINED = "declined"
     CANCELLED = "cancelled"
 
@@ -35,13 +34,12 @@ MOVES: dict[Status, frozenset[Status]] = {
     Status.ALLOCATED: frozenset({Status.PICKING, Status.WAITING, Status.HELD, Status.CANCELLED}),
     Status.PICKING: frozenset({Status.ALLOCATED, Status.PACKED, Status.WAITING, Status.HELD, Status.CANCELLED}),
     Status.PACKED: frozenset({Status.SHIPPED, Status.WAITING, Status.HELD, Status.CANCELLED}),
-    Status.SHIPPED: frozenset({Status.RETURNED}),
-    Status.RETURNED: frozenset(),
+    Status.SHIPPED: frozenset(),
     Status.DECLINED: frozenset(),
     Status.CANCELLED: frozenset(),
 }
 RESERVING = frozenset({Status.ALLOCATED, Status.PICKING, Status.PACKED})  # states that hold stock
-FINAL = frozenset({Status.SHIPPED, Status.RETURNED, Status.DECLINED, Status.CANCELLED})
+FINAL = frozenset({Status.SHIPPED, Status.DECLINED, Status.CANCELLED})
 
 
 class Order(Base):
@@ -57,7 +55,7 @@ class Order(Base):
     status: Mapped[Status] = mapped_column(index=True)
     state: Mapped[str] = mapped_column(String(2))
     received_on: Mapped[date]
-    closed_on: Mapped[date | None] = mapped_column(index=True)  # shipped, returned, declined or cancelled
+    closed_on: Mapped[date | None] = mapped_column(index=True)  # shipped, declined or cancelled
     epoch: Mapped[str] = mapped_column(String(8), index=True)
     sealed: Mapped[bytes | None] = mapped_column(LargeBinary)  # None once erased
     ruleset_id: Mapped[int | None]  # the ruleset the last decision came from
@@ -69,7 +67,9 @@ class Order(Base):
     counted: Mapped[bool] = mapped_column(default=False)  # its demand has been counted
 
     lines: Mapped[list["Line"]] = relationship(back_populates="order", order_by="Line.id")
-    allocations: Mapped[list["Allocation"]] = relationship(back_populates="order", order_by="Allocation.id")
+    allocations: Mapped[list["Allocation"]] = relationship(
+        back_populates="order", order_by="Allocation.id", cascade="all, delete-orphan"
+    )
     parcel: Mapped["Parcel | None"] = relationship(back_populates="order")
     site: Mapped[Site | None] = relationship()
     packer: Mapped[User | None] = relationship()

@@ -1,0 +1,72 @@
+"""Reorder alerts: one opens when stock will not last until an order could arrive, and closes by itself."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from distro import outbox
+from distro.auth import Role, User
+from inventory import stock
+from inventory.models import Alert, Item, Site
+
+
+def check(session: Session, *, at: datetime, pairs: set[tuple[int, int]] | None = None) -> list[Alert]:
+    """Compare cover with lead time, open and close alerts, and write the mails; gives back those that opened.
+
+    `pairs` of (site id, item id) limits it to what an allocation touched; None checks everything.
+    """
+    sites = None if pairs is None else {site for site, _ in pairs}
+    open_now = {(alert.site_id, alert.item_id): alert for alert in open_alerts(session)}
+    opened = []
+    for pair, cover in sorted(stock.cover(session, at.date(), sites).items()):
+        if pairs is not None and pair not in pairs:
+            continue
+        alert = open_now.get(pair)
+        if alert is None and cover.is_low:
+            alert = Alert(
+                site_id=pair[0],
+                item_id=pair[1],
+                opened_at=at,
+                available=cover.available,
+                daily_demand=cover.daily_demand,
+                cover_days=cover.days,
+                reorder_days=cover.reorder_days,
+                suggested=cover.suggested,
+            )
+            session.add(alert)
+            session.flush()
+            opened.append(alert)
+            _write_mails(session, alert, at)
+        elif alert is not None and cover.clears:
+            alert.closed_at = at
+    return opened
+
+
+def open_alerts(session: Session) -> Sequence[Alert]:
+    """Alerts not closed yet, the emptiest shelf first."""
+    query = select(Alert).where(Alert.closed_at.is_(None)).order_by(Alert.cover_days, Alert.id)
+    return session.scalars(query.options(joinedload(Alert.site), joinedload(Alert.item))).all()
+
+
+def sentence(alert: Alert) -> str:
+    """What the alert says, in one line that explains itself."""
+    return (
+        f"{alert.item.name} at {alert.site.name}: {alert.available} {alert.item.unit} left, about "
+        f"{alert.cover_days:.0f} days at {alert.daily_demand:.1f} a day. A new order takes "
+        f"{alert.reorder_days} days with the reserve. Order about {alert.suggested} now."
+    )
+
+
+def _write_mails(session: Session, alert: Alert, at: datetime) -> None:
+    site, item = session.get_one(Site, alert.site_id), session.get_one(Item, alert.item_id)
+    managers = session.scalars(
+        select(User)
+        .where(User.role == Role.MANAGER, User.active, User.email != "")
+        .where(User.site_code.is_(None) | (User.site_code == site.code))
+    )
+    for manager in managers:
+        outbox.post(
+            session, to=manager.email, subject=f"Reorder {item.name} at {site.name}", body=sentence(alert) + "\n", at=at
+        )

@@ -1,0 +1,42 @@
+"""Goods coming in: a lot, where it is put, and which fund paid."""
+
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from distro.errors import InvalidInput
+from inventory import ledger
+from inventory.models import Bin, Fund, Item, Lot
+
+
+def receive_lot(
+    session: Session,
+    *,
+    item: Item,
+    number: str,
+    expires_on: date,
+    fund: Fund,
+    bin: Bin,
+    quantity: int,
+    document: str,
+    by: str,
+    at: datetime,
+) -> Lot:
+    """Put `quantity` units of a lot into a bin; the lot is made if it is new.
+
+    Raises InvalidInput if the lot has expired, or is known with another expiry date.
+    """
+    if expires_on <= at.date():
+        raise InvalidInput(field="expires_on", problem="This lot has expired. Check the box; do not shelve it.")
+    lot = session.scalar(select(Lot).where(Lot.item_id == item.id, Lot.number == number, Lot.fund_id == fund.id))
+    if lot is None:
+        lot = Lot(item=item, number=number, fund=fund, expires_on=expires_on)
+        session.add(lot)
+        session.flush()
+    elif lot.expires_on != expires_on:
+        known = f"{lot.expires_on:%b %-d, %Y}"
+        problem = f"Lot {number} is already here with the expiry date {known}. Check the box, or ask a manager."
+        raise InvalidInput(field="expires_on", problem=problem)
+    ledger.receive(session, lot, bin, quantity, ledger.Document(document, by, at))
+    return lot

@@ -1,0 +1,67 @@
+"""When an address dies. Published rule: 30 days after shipping, 7 after cancel or decline, at once on request."""
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from distro import audit, keyring
+from distro.clock import week_of
+from orders import workflow
+from orders.models import FINAL, Order, Status
+
+KEEP_AFTER_SHIPPING = timedelta(days=30)
+KEEP_AFTER_STOPPING = timedelta(days=7)
+
+
+def erase_date(order: Order) -> date | None:
+    """The day the address goes; None while the order is open."""
+    if order.closed_on is None:
+        return None
+    return order.closed_on + (KEEP_AFTER_SHIPPING if order.status == Status.SHIPPED else KEEP_AFTER_STOPPING)
+
+
+def erase(session: Session, order: Order, *, at: datetime) -> None:
+    """Erase the address now, as its owner asked; an order without a label is cancelled first.
+
+    Raises workflow.AlreadyMoved between label and shipping, when the parcel still needs it.
+    """
+    if order.status not in FINAL:
+        workflow.cancel(session, order, by="participant", at=at)
+    order.sealed = None
+    audit.record(session, actor="system", action="erase", subject=order.document, reason="asked for", at=at)
+
+
+def erase_due(session: Session, today: date) -> int:
+    """Erase every address past its date; gives back how many."""
+    shipped = (Order.status == Status.SHIPPED) & (Order.closed_on <= today - KEEP_AFTER_SHIPPING)
+    stopped = Order.status.in_([Status.CANCELLED, Status.DECLINED]) & (Order.closed_on <= today - KEEP_AFTER_STOPPING)
+    erased = session.scalars(
+        update(Order)
+        .where(Order.sealed.is_not(None), shipped | stopped)
+        .values(sealed=None)
+        .returning(Order.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    return len(erased)
+
+
+def keys_to_destroy(session: Session, directory: Path, today: date) -> list[str]:
+    """Past weeks whose last address is erased: their keys can go, and every copy of a box with them."""
+    in_use = set(session.scalars(select(Order.epoch).where(Order.sealed.is_not(None)).group_by(Order.epoch)))
+    newest = week_of(today - timedelta(weeks=1))  # last week's forms may still be on their way from the spool
+    return [epoch for epoch in keyring.private_weeks(directory) if epoch < newest and epoch not in in_use]
+
+
+def destroy_keys(session: Session, directory: Path, *, at: datetime) -> list[str]:
+    """Destroy the keys no address needs any more, with a line in the audit record for each; gives back their weeks."""
+    destroyed = [epoch for epoch in keys_to_destroy(session, directory, at.date()) if keyring.destroy(directory, epoch)]
+    for epoch in destroyed:
+        audit.record(session, actor="system", action="destroy key", subject=epoch, reason="no address needs it", at=at)
+    return destroyed
+
+
+def sealed_count(session: Session) -> int:
+    """How many addresses can be opened today."""
+    return session.scalar(select(func.count()).where(Order.sealed.is_not(None))) or 0

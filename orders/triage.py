@@ -1,0 +1,187 @@
+"""After intake, before packing: open the box, check the address against the place, then allocate, wait or hold.
+
+Only processes with the keyring run this. What a rule or a check cannot settle is held for a person.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from distro import audit, keyring
+from distro.errors import InvalidInput, Refusal
+from geo import places
+from geo.places import Place
+from geo.rules import Effect, Facts, RuleBook
+from inventory import demand
+from inventory.models import Balance, Fund, Item, Lot, Site
+from orders import workflow
+from orders.allocation import Shelf, plan
+from orders.eligibility import Judgement, judge
+from orders.intake import Person
+from orders.models import Line, Order, Status
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What triage works with: the keyring, the live rules and the time."""
+
+    keyring: Path
+    book: RuleBook
+    now: datetime
+
+    @property
+    def today(self) -> date:
+        """The day of the decision."""
+        return self.now.date()
+
+
+def to_check(session: Session, limit: int = 500) -> list[int]:
+    """Ids of requests just received, oldest first."""
+    return list(
+        session.scalars(select(Order.id).where(Order.status == Status.RECEIVED).order_by(Order.id).limit(limit))
+    )
+
+
+def to_retry(session: Session, limit: int = 2_000) -> list[int]:
+    """Ids of waiting orders for which every item stands free on some shelf now, oldest first."""
+    free = select(Lot.item_id).join(Balance, Balance.lot_id == Lot.id).where(Balance.on_hand > Balance.reserved)
+    lacking = select(Line.id).where(Line.order_id == Order.id, Line.item_id.not_in(free)).exists()
+    query = select(Order.id).where(Order.status == Status.WAITING, ~lacking).order_by(Order.id).limit(limit)
+    return list(session.scalars(query))
+
+
+def settle(session: Session, order: Order, desk: Desk) -> None:
+    """Carry one received or waiting order as far as it goes now; the caller commits.
+
+    Ends in allocated, waiting (stock is short) or held (a person decides), and counts its demand once.
+    """
+    try:
+        person = open_person(order, desk.keyring)
+        place = places.find(session, person.zip)
+        places.in_state(place, person.state)
+    except Refusal as problem:
+        note = f"The address could not be checked: {type(problem).__doc__}"
+        workflow.hold(session, order, note=note, at=desk.now)
+        return
+    judgement = judge_order(order, person, place, desk)
+    order.ruleset_id, order.decision = judgement.ruleset_id, judgement.record()
+    sites = authorised_sites(session, order, place)
+    _count_demand(session, order, sites, desk.today)
+    note = _why_hold(order, judgement, sites)
+    if note:
+        workflow.hold(session, order, note=note, at=desk.now)
+        return
+    wanted = {line.item_id: line.quantity for line in order.lines}
+    found = plan(
+        wanted, shelves(session, wanted), site_ids=[site.id for site in sites], state=order.state, today=desk.today
+    )
+    if found.site_id is None:
+        workflow.wait(session, order, site_id=sites[0].id)
+    else:
+        workflow.allocate(session, order, found, at=desk.now)
+
+
+def open_person(order: Order, keyring_directory: Path) -> Person:
+    """Open an order's box. Raises KeyGone, SealBroken, or AddressErased once it was erased."""
+    if order.sealed is None:
+        raise workflow.AddressErased(number=order.number)
+    return Person.from_text(keyring.open_box(keyring_directory, order.epoch, order.uid, order.sealed))
+
+
+def judge_order(order: Order, person: Person, place: Place, desk: Desk) -> Judgement:
+    """What the live rules say to an order today."""
+    facts = Facts(state=person.state, age=person.at_least)
+    return judge(desk.book, place, [line.item.code for line in order.lines], facts, desk.today)
+
+
+def authorised_sites(session: Session, order: Order, place: Place) -> list[Site]:
+    """Sites that send all of the order's items to its state, nearest first."""
+    item_ids = {line.item_id for line in order.lines}
+    sites = session.scalars(select(Site).options(selectinload(Site.stocked)).order_by(Site.id)).all()
+    fit = {
+        site.code: site
+        for site in sites
+        if (not site.ships_to or order.state in site.ships_to)
+        and item_ids <= {stocked.item_id for stocked in site.stocked}
+    }
+    points = [(site.code, site.latitude, site.longitude) for site in fit.values()]
+    return [fit[code] for code in places.nearest(place, points)]
+
+
+def shelves(session: Session, item_ids: Mapping[int, int]) -> Sequence[Shelf]:
+    """The free stock of these items, everywhere; held lots are left out."""
+    query = (
+        select(Balance, Lot, Fund, Item)
+        .join(Lot, Balance.lot_id == Lot.id)
+        .join(Fund, Lot.fund_id == Fund.id)
+        .join(Item, Lot.item_id == Item.id)
+        .where(Lot.item_id.in_(item_ids), Lot.held.is_(False), Balance.on_hand > Balance.reserved)
+        .execution_options(populate_existing=True)
+    )
+    return [
+        Shelf(
+            balance_id=balance.id,
+            lot_id=lot.id,
+            bin_id=balance.bin_id,
+            site_id=balance.site_id,
+            item_id=lot.item_id,
+            available=balance.available,
+            expires_on=lot.expires_on,
+            min_life_days=item.min_life_days,
+            fund_items=frozenset(fund.item_codes),
+            fund_states=frozenset(fund.states),
+            item_code=item.code,
+        )
+        for balance, lot, fund, item in session.execute(query)
+    ]
+
+
+def release(session: Session, order: Order, *, reason: str, by: str, at: datetime) -> None:
+    """A person says yes to what triage held; it is checked again, and what the law forbids stays held."""
+    _require_reason(reason)
+    workflow.move(session, order, Status.RECEIVED, released=True, note="")
+    audit.record(session, actor=by, action="release", subject=order.document, reason=reason, at=at)
+
+
+def decline(session: Session, order: Order, *, reason: str, by: str, at: datetime) -> None:
+    """A person says no, with a reason for the record."""
+    _require_reason(reason)
+    workflow.move(session, order, Status.DECLINED, closed_on=at.date())
+    audit.record(session, actor=by, action="decline", subject=order.document, reason=reason, at=at)
+
+
+def held(session: Session) -> Sequence[Order]:
+    """What waits for a person, oldest first."""
+    query = select(Order).where(Order.status == Status.HELD).order_by(Order.id)
+    return session.scalars(query.options(selectinload(Order.lines).joinedload(Line.item))).all()
+
+
+def _why_hold(order: Order, judgement: Judgement, sites: Sequence[Site]) -> str:
+    barred = judgement.items(Effect.DENY)
+    unsure = judgement.items(Effect.REVIEW, Effect.ASK)
+    if barred:
+        return f"The rules do not let us send {', '.join(barred)} to {order.state}."
+    if not sites:
+        return f"No warehouse sends all of this to {order.state}."
+    if unsure and not order.released:
+        return f"A person checks {', '.join(unsure)} for {order.state}."
+    return ""
+
+
+def _count_demand(session: Session, order: Order, sites: Sequence[Site], today: date) -> None:
+    if order.counted or not sites:
+        return
+    for line in order.lines:
+        demand.count(
+            session, item_id=line.item_id, site_id=sites[0].id, state=order.state, day=today, quantity=line.quantity
+        )
+    order.counted = True
+
+
+def _require_reason(reason: str) -> None:
+    if not reason.strip():
+        raise InvalidInput(field="reason", problem="Say why in a few words, without names or addresses.")
