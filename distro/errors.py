@@ -1,5 +1,7 @@
 """The one tree of refusals. Each carries the sentence a person reads, and never anything personal."""
 
+from pathlib import Path
+from traceback import extract_tb
 from typing import ClassVar
 
 from flask_babel import LazyString
@@ -56,3 +58,10 @@ class InvalidInput(Refusal):
 
     status = 422
     sentence = "%(problem)s"
+
+
+def where_it_broke(problem: BaseException | None) -> str:
+    """The type of an exception and the innermost line it came from, without its message."""
+    frames = extract_tb(problem.__traceback__) if problem else None
+    line = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "somewhere"
+    return f"{type(problem).__name__} at {line}"

@@ -9,15 +9,17 @@ import os
 import pwd
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from subprocess import DEVNULL, STDOUT, Popen, run
 from tempfile import TemporaryDirectory
+from typing import IO, Any
 
 START_SECONDS = 30
+INITDB = ("-U", "distro", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
 # A zone far from UTC shows any place that trusts the server's own.
 SETTINGS = (
     "listen_addresses=",
@@ -46,11 +48,10 @@ def running() -> Iterator[str]:
         bin_folder = _readable(_binaries(), home, account)
         log = home / "log"
         data = home / "data"
-        initdb = [bin_folder / "initdb", "-D", data, "-U", "distro", "-A", "trust", "-E", "UTF8", "--locale=C"]
+        options = [f"--{setting}" for setting in SETTINGS]
         with log.open("wb") as output:
-            _as(account, [*initdb, "--no-sync", "--no-instructions"], output).wait()
-            options = [part for setting in SETTINGS for part in ("-c", setting)]
-            server = _as(account, [bin_folder / "postgres", "-D", data, "-k", home, *options], output)
+            _start(account, output, bin_folder / "initdb", "-D", data, *INITDB).wait()
+            server = _start(account, output, bin_folder / "postgres", "-D", data, "-k", home, *options)
         try:
             _wait_for(server, bin_folder / "pg_isready", home, log)
             yield f"postgresql+psycopg://distro@/postgres?host={home}"
@@ -74,16 +75,17 @@ def _account() -> pwd.struct_passwd | None:
     return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
 
 
-def _as(account: pwd.struct_passwd | None, command: list[str | Path], output: object) -> "subprocess.Popen[bytes]":
-    who = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
-    streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
-    return subprocess.Popen(command, cwd="/", start_new_session=True, **streams, **who)  # type: ignore[call-overload, no-any-return]
+def _start(account: pwd.struct_passwd | None, output: IO[bytes] | int, *command: str | Path) -> "Popen[bytes]":
+    who: dict[str, Any] = {}
+    if account:
+        who = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+    return Popen(command, cwd="/", start_new_session=True, stdin=DEVNULL, stdout=output, stderr=STDOUT, **who)
 
 
 def _readable(bin_folder: Path, home: Path, account: pwd.struct_passwd | None) -> Path:
     """The binaries where `account` can run them: a checkout under a closed home folder is copied out of it."""
     try:
-        if not _as(account, [bin_folder / "initdb", "--version"], subprocess.DEVNULL).wait():
+        if not _start(account, DEVNULL, bin_folder / "initdb", "--version").wait():
             return bin_folder
     except PermissionError:
         pass
@@ -94,10 +96,10 @@ def _readable(bin_folder: Path, home: Path, account: pwd.struct_passwd | None) -
     return copy / "bin"
 
 
-def _wait_for(server: "subprocess.Popen[bytes]", pg_isready: Path, home: Path, log: Path) -> None:
+def _wait_for(server: "Popen[bytes]", pg_isready: Path, home: Path, log: Path) -> None:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and server.poll() is None:
-        if not subprocess.run([pg_isready, "-q", "-h", home], check=False).returncode:
+        if not run([pg_isready, "-q", "-h", home], check=False).returncode:
             return
         time.sleep(0.02)
     raise PostgresMissing(f"PostgreSQL did not start:\n{log.read_text(errors='replace')}")

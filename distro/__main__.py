@@ -1,0 +1,5 @@
+"""`python -m distro` is the `distro` command."""
+
+from distro.cli import main
+
+main()

@@ -1,0 +1,291 @@
+"""The `distro` command. The instance it works on is DISTRO_INSTANCE, or ./instance."""
+
+import json
+import secrets
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+import flask_migrate
+from flask import Flask
+
+from distro import clock, demo, jobs, keyring
+from distro.app import create_app, routes
+from distro.auth import Role, add_user
+from distro.config import Settings, Surface
+from distro.db import db
+from distro.errors import NotFound, Refusal
+from distro.serve import serve as serve_app
+from geo import places, publish
+from geo.explain import explain
+from geo.load import load_places
+from geo.models import Ruleset
+from inventory import ledger, stock
+from inventory.models import Bin, Lot
+from orders import queries
+
+as_json = click.option("--json", "json_", is_flag=True, help="Print JSON, for scripts.")
+
+
+class Group(click.Group):
+    """Turns a refusal into its sentence and exit status 1, instead of a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except Refusal as refusal:
+            raise click.ClickException(str(refusal)) from None
+
+
+@click.group(cls=Group)
+def main() -> None:
+    """Run and look after Distro: supplies by mail, kept confidential.
+
+    The state of one installation (database, keyring, spool, mailbox) lies in one directory, the instance:
+    DISTRO_INSTANCE, or ./instance. DATABASE_URL points to PostgreSQL; without it SQLite is used.
+    """
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, help="Port to listen on.")
+@click.option("--workers", default=2, show_default=True, help="Web processes.")
+@click.option("--surface", type=click.Choice(list(Surface)), default=None, help="Which doors to open.  [default: all]")
+def serve(host: str, port: int, workers: int, surface: Surface | None) -> None:
+    """Start the web pages.
+
+    `--surface public` opens the participants' pages alone and needs no keyring; `--surface staff` the rest.
+    """
+    chosen = {"surface": Surface(surface)} if surface else {}
+    serve_app(create_app(Settings.from_env(**chosen)), host=host, port=port, workers=workers)
+
+
+@main.command()
+def scheduler() -> None:
+    """Start the process that works by the clock: triage, allocation, alerts, mail, erasure.
+
+    It needs the keyring. Requests wait safely while it is stopped.
+    """
+    settings = Settings.from_env()
+    jobs.run_scheduler(create_app(settings), settings)
+
+
+@main.command()
+def migrate() -> None:
+    """Create the database, or bring it to this version's schema. Safe to run again."""
+    with _app().app_context():
+        flask_migrate.upgrade()
+    click.echo("The database is up to date.")
+
+
+@main.group("places")
+def places_group() -> None:
+    """States, counties and ZIP codes."""
+
+
+@places_group.command("load")
+def places_load() -> None:
+    """Build the tables of states, counties and ZIP codes from the installed data packages. About ten seconds."""
+    with _app().app_context():
+        counts = load_places(db.session())
+        db.session.commit()
+    click.echo(str(counts))
+
+
+@places_group.command("show")
+@click.argument("zips", nargs=-1, required=True)
+@as_json
+def places_show(zips: tuple[str, ...], json_: bool) -> None:
+    """Show which states and counties each of ZIPS may lie in."""
+    with _app().app_context():
+        _print(places.show(db.session(), zips), json_)
+
+
+@main.group("rules")
+def rules_group() -> None:
+    """What may be sent where."""
+
+
+@rules_group.command("load")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+@click.option("--by", default="operator", show_default=True, help="Your staff username, for the record.")
+def rules_load(file: Path | None, by: str) -> None:
+    """Load a ruleset from FILE (YAML) as a draft; without FILE, the starter rules. Nothing goes live."""
+    with _app().app_context():
+        ruleset = publish.load_rules(db.session(), file or publish.STARTER, by=by, at=clock.now())
+        db.session.commit()
+        click.echo(f"Loaded as draft {ruleset.id}: {ruleset.name}. Publish it with: distro rules publish {ruleset.id}")
+
+
+@rules_group.command("publish")
+@click.argument("ruleset", type=int)
+@click.option("--by", default="operator", show_default=True, help="Your staff username, for the record.")
+def rules_publish(ruleset: int, by: str) -> None:
+    """Make the draft RULESET the live one. Refused while any of its rules is unreviewed."""
+    with _app().app_context():
+        draft = db.session.get(Ruleset, ruleset)
+        if draft is None:
+            raise NotFound(what="ruleset", name=ruleset)
+        publish.publish(db.session(), draft, by=by, at=clock.now())
+        db.session.commit()
+        click.echo(f"Live now: {draft.name}.")
+
+
+@rules_group.command("list")
+@as_json
+def rules_list(json_: bool) -> None:
+    """List the live rules with their sources."""
+    with _app().app_context():
+        _print(publish.list_rules(db.session()), json_)
+
+
+@rules_group.command("explain")
+@click.option("--zip", "zip_", required=True, help="Destination ZIP code.")
+@click.option("--item", required=True, help="Item code, such as naloxone-nasal.")
+@click.option("--on", "on_", default=None, help="Day of sending, YYYY-MM-DD.  [default: today]")
+@click.option("--state", default=None, help="State, where the ZIP code lies in several.")
+@as_json
+def rules_explain(zip_: str, item: str, on_: str | None, state: str | None, json_: bool) -> None:
+    """Say whether an item may be sent to a ZIP code on a day, and why."""
+    try:
+        on = date.fromisoformat(on_) if on_ else clock.today()
+    except ValueError:
+        raise click.BadParameter("write the day as YYYY-MM-DD, such as 2026-12-01", param_hint="--on") from None
+    with _app().app_context():
+        _print_one(explain(db.session(), zip_text=zip_, item=item, on=on, state=state), json_)
+
+
+@main.group("user")
+def user_group() -> None:
+    """Staff accounts."""
+
+
+@user_group.command("add")
+@click.argument("username")
+@click.option("--role", type=click.Choice(list(Role)), required=True, help="What they do here.")
+@click.option("--email", default="", help="Where alerts go.")
+@click.option("--site", default=None, help="Limit them to one warehouse, by its code.")
+def user_add(username: str, role: Role, email: str, site: str | None) -> None:
+    """Add USERNAME and print a generated password, once."""
+    password = secrets.token_urlsafe(15)
+    with _app().app_context():
+        add_user(db.session(), username=username, role=Role(role), password=password, email=email, site_code=site)
+        db.session.commit()
+    click.echo(f"{username} ({role}) may sign in with this password, shown only now: {password}")
+
+
+@main.group("keys")
+def keys_group() -> None:
+    """The keys that seal addresses, one pair a week."""
+
+
+@keys_group.command("make")
+def keys_make() -> None:
+    """Make the missing key pairs, six weeks ahead. The scheduler does this too."""
+    settings = Settings.from_env()
+    made = keyring.make_keys(settings.keyring, settings.public_keys, clock.today())
+    click.echo(f"Made {len(made)}: {', '.join(made)}" if made else "All keys are there.")
+
+
+@keys_group.command("list")
+@as_json
+def keys_list(json_: bool) -> None:
+    """List the weeks with a public key, and whether the private half is still here."""
+    settings = Settings.from_env()
+    private = set(keyring.private_weeks(settings.keyring))
+    weeks = sorted(keyring.published_keys(settings.public_keys))
+    _print([{"week": week, "private_key": week in private} for week in weeks], json_)
+
+
+@main.group("stock")
+def stock_group() -> None:
+    """What stands on the shelves."""
+
+
+@stock_group.command("show")
+@as_json
+def stock_show(json_: bool) -> None:
+    """List stock by item, site and lot."""
+    with _app().app_context():
+        _print(stock.rows(db.session()), json_)
+
+
+@stock_group.command("verify")
+def stock_verify() -> None:
+    """Prove that every balance is the sum of its ledger; name each that is not, and exit with status 1."""
+    with _app().app_context():
+        wrong = list(ledger.differences(db.session()))
+        for row in wrong:
+            lot, bin = db.session.get_one(Lot, row.lot_id), db.session.get_one(Bin, row.bin_id)
+            click.echo(
+                f"lot {lot.number} ({lot.item.code}) in {bin.site.code}/{bin.code}: the ledger says on hand "
+                f"{row.ledger[0]}, reserved {row.ledger[1]}; the balance says {row.balance[0]}, {row.balance[1]}"
+            )
+    if wrong:
+        raise click.ClickException(f"{len(wrong)} balances differ from the ledger.")
+    click.echo("Every balance is the sum of its ledger.")
+
+
+@main.group("orders")
+def orders_group() -> None:
+    """Requests and what became of them."""
+
+
+@orders_group.command("list")
+@click.option("--limit", default=100, show_default=True, help="How many, newest first.")
+@as_json
+def orders_list(limit: int, json_: bool) -> None:
+    """List orders, newest first. Nothing in it is personal."""
+    with _app().app_context():
+        _print(queries.rows(db.session(), limit=limit), json_)
+
+
+@main.command("routes")
+@click.option("--surface", type=click.Choice(list(Surface)), default=Surface.ALL, show_default=True)
+@as_json
+def routes_(surface: Surface, json_: bool) -> None:
+    """List every address a surface answers, and which roles its guard lets in."""
+    _print(routes(create_app(Settings.from_env(surface=Surface(surface)))), json_)
+
+
+@main.command("demo")
+@click.option("--port", default=8000, show_default=True, help="Port of the pages.")
+@click.option("--instance", type=click.Path(path_type=Path), default=Path("instance"), show_default=True)
+@click.option("--reset", is_flag=True, help="Throw the demo's data away and start over.")
+def demo_command(port: int, instance: Path, reset: bool) -> None:
+    """Start everything with a believable depot: web, scheduler, local mailbox. Ctrl-C stops all.
+
+    A second run keeps the data.
+    """
+    demo.run(instance.resolve(), port=port, reset=reset)
+
+
+def _app() -> Flask:
+    return create_app(Settings.from_env())
+
+
+def _print(rows: list[dict[str, Any]], json_: bool) -> None:
+    if json_:
+        click.echo(json.dumps(rows, default=str, ensure_ascii=False, indent=1))
+        return
+    for row in rows:
+        click.echo("  ".join(_plain(value) for value in row.values()))
+    click.echo(f"{len(rows)} in all.")
+
+
+def _print_one(row: dict[str, Any], json_: bool) -> None:
+    if json_:
+        click.echo(json.dumps(row, default=str, ensure_ascii=False, indent=1))
+        return
+    for name, value in row.items():
+        click.echo(f"{name}: {_plain(value)}")
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_plain, value)) or "-"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_plain(one)}" for name, one in value.items())
+    return "-" if value is None else str(value)

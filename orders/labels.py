@@ -1,0 +1,238 @@
+"""What goes on paper: the 4x6 inch label and slip of a parcel, and the pick sheet. Values in, PDF bytes out.
+
+Label and slip name no item and no program: letters stand for items. The same values give the same bytes.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from io import BytesIO
+from typing import Any
+
+from reportlab.graphics.barcode.code128 import Code128
+from reportlab.lib.pagesizes import letter
+from reportlab.lib.units import inch
+from reportlab.lib.utils import simpleSplit
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfgen.canvas import Canvas
+
+from orders.intake import Person
+
+PLAIN, BOLD = "Vera", "VeraBd"  # Bitstream Vera, which comes with reportlab and has the Latin letters
+LABEL_SIZE = (4 * inch, 6 * inch)
+MARGIN = 0.25 * inch
+NO_NAME = "RECIPIENT"
+WORDS = {
+    "en": {"title": "Packing slip", "order": "Order", "footer": "Something missing? Use your code to tell us."},
+    "es": {"title": "Lista de contenido", "order": "Pedido", "footer": "¿Falta algo? Use su código para avisarnos."},
+}
+
+
+@dataclass(frozen=True)
+class Pick:
+    """One line of a pick sheet: take `quantity` units of a lot from a bin."""
+
+    bin: str
+    lot: str
+    expires_on: date
+    letter: str
+    name: str
+    quantity: int
+
+
+@dataclass(frozen=True)
+class Section:
+    """One order on a pick sheet."""
+
+    number: str
+    picks: tuple[Pick, ...]
+
+
+def label_and_slip(
+    person: Person, *, number: str, return_lines: Sequence[str], contents: Sequence[tuple[str, int]]
+) -> bytes:
+    """One print job for a parcel: the label, then the slip. `contents` are (item letter, units)."""
+    canvas, buffer = _document(LABEL_SIZE, "Label")
+    _draw_label(canvas, person, number, return_lines)
+    canvas.showPage()
+    _draw_slip(canvas, number, contents, person.language)
+    canvas.save()
+    return buffer.getvalue()
+
+
+def label(person: Person, *, number: str, return_lines: Sequence[str]) -> bytes:
+    """A 4x6 inch label: neutral return address, the recipient in postal style, the order number as Code 128."""
+    canvas, buffer = _document(LABEL_SIZE, "Label")
+    _draw_label(canvas, person, number, return_lines)
+    canvas.save()
+    return buffer.getvalue()
+
+
+def slip(*, number: str, contents: Sequence[tuple[str, int]], language: str) -> bytes:
+    """A 4x6 inch slip for inside the box: item letters and units, in the person's language."""
+    canvas, buffer = _document(LABEL_SIZE, "Slip")
+    _draw_slip(canvas, number, contents, language)
+    canvas.save()
+    return buffer.getvalue()
+
+
+def pick_sheet(title: str, sections: Sequence[Section]) -> bytes:
+    """A letter-size list for the shelves: each order's lots sorted by bin, with an empty column to confirm."""
+    canvas, buffer = _document(letter, "Pick sheet")
+    top, bottom = letter[1] - 0.6 * inch, 0.6 * inch
+    y = _sheet_head(canvas, title, top)
+    for section in sections:
+        room = 0.7 * inch + 0.28 * inch * len(section.picks)
+        if y - min(room, top - bottom - inch) < bottom:
+            canvas.showPage()
+            y = _sheet_head(canvas, title, top)
+        y = _section_head(canvas, section, y)
+        for pick in sorted(section.picks, key=lambda pick: (pick.bin, pick.expires_on, pick.lot)):
+            if y < bottom:
+                canvas.showPage()
+                y = _section_head(canvas, section, _sheet_head(canvas, title, top))
+            y = _pick_row(canvas, pick, y)
+        y -= 0.25 * inch
+    canvas.save()
+    return buffer.getvalue()
+
+
+def address_lines(person: Person) -> list[str]:
+    """Name and address as the Postal Service asks for them (Publication 28): capitals, no commas or full stops,
+    city, state and two spaces before the ZIP code on the last line.
+    """
+    last = f"{_postal(person.city)} {person.state}  {person.zip}"
+    lines = [_postal(person.name) or NO_NAME, _postal(person.line1), _postal(person.line2), last]
+    return [line for line in lines if line]
+
+
+def printable(text: str) -> str:
+    """The text in letters our font has: an accent it lacks is left off, then what is left over is dropped."""
+    glyphs = _glyphs()
+    kept = []
+    for character in unicodedata.normalize("NFC", text):
+        if ord(character) in glyphs:
+            kept.append(character)
+        else:
+            plain = unicodedata.normalize("NFKD", character)
+            kept.extend(part for part in plain if ord(part) in glyphs and not unicodedata.combining(part))
+    return " ".join("".join(kept).split())
+
+
+def _postal(text: str) -> str:
+    return printable(text.upper().replace(",", " ").replace(".", " "))
+
+
+@lru_cache(maxsize=1)
+def _glyphs() -> frozenset[int]:
+    fonts = [TTFont(name, f"{name}.ttf") for name in (PLAIN, BOLD)]
+    for font in fonts:
+        pdfmetrics.registerFont(font)
+    common = set.intersection(*(set(font.face.charToGlyph) for font in fonts))
+    return frozenset(code for code in common if not unicodedata.category(chr(code)).startswith("C"))
+
+
+def _document(size: tuple[float, float], title: str) -> tuple[Any, BytesIO]:
+    _glyphs()  # registers the fonts
+    buffer = BytesIO()
+    canvas = Canvas(buffer, pagesize=size, invariant=1)
+    canvas.setTitle(title)
+    return canvas, buffer
+
+
+def _draw_label(canvas: Any, person: Person, number: str, return_lines: Sequence[str]) -> None:
+    width, height = LABEL_SIZE
+    y = height - MARGIN - 9
+    for line in return_lines:
+        y = _fitted(canvas, printable(line), MARGIN, y, width / 2, font=PLAIN, size=9)
+    canvas.setLineWidth(1)
+    canvas.line(MARGIN, height - 1.5 * inch, width - MARGIN, height - 1.5 * inch)
+    y = height - 2.1 * inch
+    for place, line in enumerate(address_lines(person)):
+        y = _fitted(canvas, line, 0.4 * inch, y, width - 0.65 * inch, font=PLAIN if place else BOLD, size=14)
+    canvas.line(MARGIN, 1.75 * inch, width - MARGIN, 1.75 * inch)
+    _draw_code(canvas, number, 0.8 * inch)
+
+
+def _draw_slip(canvas: Any, number: str, contents: Sequence[tuple[str, int]], language: str) -> None:
+    width, height = LABEL_SIZE
+    words = WORDS.get(language, WORDS["en"])
+    canvas.setFont(BOLD, 16)
+    canvas.drawString(MARGIN, height - 0.55 * inch, words["title"])
+    canvas.setFont(PLAIN, 11)
+    canvas.drawString(MARGIN, height - 0.8 * inch, f"{words['order']} {number}")
+    canvas.line(MARGIN, height - 0.95 * inch, width - MARGIN, height - 0.95 * inch)
+    rows = max(1, -(-len(contents) // 2))
+    step = min(0.36 * inch, 2.8 * inch / rows)
+    canvas.setFont(BOLD, min(18, step * 0.7))
+    for place, (sign, units) in enumerate(contents):
+        column, row = divmod(place, rows)
+        canvas.drawString(MARGIN + column * 1.75 * inch, height - 1.35 * inch - row * step, f"{sign} × {units}")
+    _fitted(canvas, words["footer"], MARGIN, 1.5 * inch, width - 2 * MARGIN, font=PLAIN, size=9)
+    _draw_code(canvas, number, 0.65 * inch)
+
+
+def _draw_code(canvas: Any, number: str, y: float) -> None:
+    code = Code128(number, barHeight=0.6 * inch, barWidth=1.6, quiet=1)
+    code.drawOn(canvas, (LABEL_SIZE[0] - code.width) / 2, y)
+    canvas.setFont(BOLD, 13)
+    canvas.drawCentredString(LABEL_SIZE[0] / 2, y - 0.25 * inch, number)
+
+
+def _fitted(canvas: Any, text: str, x: float, y: float, width: float, *, font: str, size: float) -> float:
+    """Write a line, smaller or broken if it is too long; gives back where the next one stands."""
+    while size > 8 and pdfmetrics.stringWidth(text, font, size) > width:
+        size -= 0.5
+    canvas.setFont(font, size)
+    for part in simpleSplit(text, font, size, width):
+        while part:
+            fits = len(part)
+            while fits > 1 and pdfmetrics.stringWidth(part[:fits], font, size) > width:
+                fits -= 1
+            canvas.drawString(x, y, part[:fits])
+            part, y = part[fits:], y - size * 1.35
+    return y
+
+
+COLUMNS = (0.6, 1.5, 3.1, 4.3, 6.6, 7.2)  # inches from the left: bin, lot, expires, item, take, confirmed
+
+
+def _sheet_head(canvas: Any, title: str, y: float) -> float:
+    canvas.setFont(BOLD, 13)
+    canvas.drawString(COLUMNS[0] * inch, y, printable(title))
+    canvas.setFont(PLAIN, 8)
+    canvas.drawRightString(letter[0] - 0.6 * inch, y, str(canvas.getPageNumber()))
+    return y - 0.35 * inch
+
+
+def _section_head(canvas: Any, section: Section, y: float) -> float:
+    code = Code128(section.number, barHeight=0.22 * inch, barWidth=0.9, quiet=1)
+    code.drawOn(canvas, letter[0] - 0.6 * inch - code.width, y - 3)
+    canvas.setFont(BOLD, 11)
+    canvas.drawString(COLUMNS[0] * inch, y, section.number)
+    y -= 0.24 * inch
+    canvas.setFont(BOLD, 8)
+    for place, word in zip(COLUMNS, ("Bin", "Lot", "Expires", "Item", "Take", "Confirmed"), strict=True):
+        canvas.drawString(place * inch, y, word)
+    canvas.line(COLUMNS[0] * inch, y - 3, letter[0] - 0.6 * inch, y - 3)
+    return y - 0.24 * inch
+
+
+def _pick_row(canvas: Any, pick: Pick, y: float) -> float:
+    texts = (pick.bin, pick.lot, f"{pick.expires_on:%b %-d, %Y}", f"{pick.letter}  {pick.name}", str(pick.quantity))
+    rooms = (0.85, 1.55, 1.15, 2.25, 0.5)
+    for place, text, room in zip(COLUMNS, texts, rooms, strict=False):
+        _cut(canvas, printable(text), place * inch, y, room * inch, BOLD if place == COLUMNS[0] else PLAIN)
+    canvas.rect(COLUMNS[-1] * inch, y - 4, 0.6 * inch, 0.2 * inch)
+    return y - 0.28 * inch
+
+
+def _cut(canvas: Any, text: str, x: float, y: float, width: float, font: str) -> None:
+    size = 9.0
+    while size > 5 and pdfmetrics.stringWidth(text, font, size) > width:
+        size -= 0.5
+    canvas.setFont(font, size)
+    canvas.drawString(x, y, text)

@@ -1,0 +1,250 @@
+"""The pages of a participant's request, from start to claim code. No cookie, no script, no session.
+
+What was typed travels in hidden fields from page to page. Each page checks all that came before it, so it does not
+matter which way someone got there. Nothing is stored until the last one.
+"""
+
+import gzip
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
+from werkzeug.wrappers import Response
+
+from distro import clock
+from distro.auth import open_to_all
+from distro.config import current_settings
+from distro.db import db
+from distro.errors import Refusal, Unavailable
+from geo import places
+from geo.publish import NoRules
+from geo.referrals import nearest_help
+from orders import codes, draft, intake, lookup, pages, spool
+from orders.draft import AskAgain, Draft
+from orders.eligibility import Judgement
+from orders.intake import Person, SealedRequest
+from orders.models import Order
+
+AWAY = (OperationalError, InterfaceError, PoolExhausted)  # the database is locked, full or gone
+ELSEWHERE = "https://www.weather.gov/"
+COMPRESS_FROM = 500  # bytes; below it gzip gains nothing
+
+blueprint = Blueprint("public", __name__)
+open_to_all(blueprint, "en", "es")
+
+
+class CannotAnswer(Refusal):
+    """No page can be made now, because the database or the rules are away."""
+
+    status = 503
+    sentence = _l("We cannot answer just now. Nothing was sent. Please try again in a few minutes.")
+
+
+@blueprint.get("/")
+def start() -> ResponseReturnValue:
+    """What we send, and the two questions that need no name: what, and to which ZIP code."""
+    return pages.show("start", _with_form(Draft()))
+
+
+@blueprint.post("/")
+def change_need() -> ResponseReturnValue:
+    """The first page again, with everything kept."""
+    return pages.show("start", _with_form(Draft.read(request.form)))
+
+
+@blueprint.post("/answer")
+def answer() -> ResponseReturnValue:
+    """What can be sent there, item by item, before anyone says who they are."""
+    typed = Draft.read(request.form)
+    wanted, zip_code = draft.check_need(typed, most=_limits(), page="start")
+    place = draft.check_place(db.session(), typed, zip_code, page="start")
+    if typed.typed["state"] not in place.states and not typed.typed["sure"].startswith(place.zip):
+        typed.typed["state"] = ""
+    return pages.show("answer", typed, place=place, judgement=_judge(typed, wanted, place))
+
+
+@blueprint.post("/where")
+def where() -> ResponseReturnValue:
+    """The name and address for the label."""
+    typed = Draft.read(request.form)
+    wanted, zip_code = draft.check_need(typed, most=_limits(), page="start")
+    place = draft.check_place(db.session(), typed, zip_code, page="start")
+    _settle(typed, wanted, place)
+    return pages.show("where", typed, place=place)
+
+
+@blueprint.post("/contact")
+def contact() -> ResponseReturnValue:
+    """Whether we may write or call."""
+    typed = Draft.read(request.form)
+    _check_so_far(typed)
+    return pages.show("contact", typed)
+
+
+@blueprint.post("/check")
+def check() -> ResponseReturnValue:
+    """Everything on one page, before it is sent."""
+    typed = Draft.read(request.form)
+    _check_so_far(typed)
+    draft.check_contact(typed)
+    return pages.show("check", typed)
+
+
+@blueprint.post("/done")
+def done() -> ResponseReturnValue:
+    """Seal and store the request, exactly once, and show the claim code."""
+    typed, settings = Draft.read(request.form), current_settings()
+    try:
+        nonce = codes.read_form(settings.secret_key, typed.typed["form"], clock.now())
+    except (codes.FormExpired, codes.FormTampered) as refusal:
+        return _form_refused(typed, refusal)
+    try:
+        again = _is_stored(nonce) or not intake.store(db.session(), _sealed(typed, nonce))
+        db.session.commit()
+    except AWAY:
+        db.session.rollback()
+        spool.keep(settings.spool, _sealed(typed, nonce, tables=False))
+        again = False
+    return _show_code(nonce, again=again)
+
+
+@blueprint.get("/answer")
+@blueprint.get("/where")
+@blueprint.get("/contact")
+@blueprint.get("/check")
+@blueprint.get("/done")
+def begin() -> ResponseReturnValue:
+    """A page of the request without what was typed: begin at the start."""
+    return redirect(url_for(".start"), 303)
+
+
+@blueprint.get("/privacy")
+def privacy() -> ResponseReturnValue:
+    """What is kept, who sees it, and when it is erased."""
+    return render_template("public/privacy.html")
+
+
+@blueprint.get("/leave")
+def leave() -> ResponseReturnValue:
+    """Away to a page about the weather; the browser is told to forget this site's pages."""
+    response = redirect(ELSEWHERE, 303)
+    response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
+    return response
+
+
+blueprint.get("/status")(lookup.ask)
+blueprint.get("/cancel")(lookup.begin)
+blueprint.get("/erase")(lookup.begin)
+blueprint.post("/status")(lookup.status)
+blueprint.post("/cancel")(lookup.cancel)
+blueprint.post("/erase")(lookup.erase)
+
+
+@blueprint.errorhandler(AskAgain)
+def _ask_again(problem: AskAgain) -> ResponseReturnValue:
+    typed = Draft.read(request.form)
+    status = 422 if problem.errors else 200
+    return pages.show(problem.page, _with_form(typed), status=status, errors=problem.errors, **problem.facts)
+
+
+@blueprint.errorhandler(NoRules)
+@blueprint.errorhandler(Unavailable)
+@blueprint.errorhandler(OperationalError)
+@blueprint.errorhandler(InterfaceError)
+@blueprint.errorhandler(PoolExhausted)
+def _try_later(problem: Exception) -> ResponseReturnValue:
+    """Nothing can be done now: say so, and keep everything typed for another try."""
+    db.session.rollback()
+    sentence = str(problem if isinstance(problem, Unavailable) else CannotAnswer())
+    kept = Draft.read(request.form).carried() + [(name, request.form[name]) for name in ("code", "yes") if name in request.form]
+    return render_template("public/again.html", sentence=sentence, kept=kept), 503
+
+
+@blueprint.after_request
+def _compress(response: Response) -> Response:
+    """Gzip pages. No cookie and no secret of ours stands in them, so lengths tell an onlooker nothing new."""
+    response.vary.add("Accept-Encoding")
+    if "gzip" in request.accept_encodings and not response.direct_passthrough and "Content-Encoding" not in response.headers:
+        body = response.get_data()
+        if len(body) >= COMPRESS_FROM:
+            response.set_data(gzip.compress(body, 6, mtime=0))
+            response.headers["Content-Encoding"] = "gzip"
+    return response
+
+
+def _check_so_far(typed: Draft, *, tables: bool = True) -> tuple[dict[str, int], dict[str, str], Judgement | None]:
+    """What is wanted, the address, and what the rules say; or AskAgain with the page to go back to.
+
+    Without `tables` nothing is looked up; triage decides it later.
+    """
+    wanted, zip_code = draft.check_need(typed, most=_limits() if tables else None, page="where")
+    address = draft.check_address(typed)
+    if not tables:
+        return wanted, address, None
+    place = draft.check_place(db.session(), typed, zip_code, page="where")
+    draft.check_state(typed, address, place)
+    return wanted, address, _settle(typed, wanted, place)
+
+
+def _settle(typed: Draft, wanted: dict[str, int], place: places.Place) -> Judgement:
+    """The decision, once it leaves no question and no item out; else the answer page comes again."""
+    judgement = _judge(typed, wanted, place)
+    if set(draft.lawful(judgement)) != set(wanted):
+        raise AskAgain("answer", place=place, judgement=judgement)
+    return judgement
+
+
+def _judge(typed: Draft, wanted: dict[str, int], place: places.Place) -> Judgement:
+    return draft.answer(db.session(), typed, wanted, place, clock.today())
+
+
+def _sealed(typed: Draft, nonce: bytes, *, tables: bool = True) -> SealedRequest:
+    wanted, address, judgement = _check_so_far(typed, tables=tables)
+    reached, _below = draft.read_age(typed)
+    person = Person(**address, **draft.check_contact(typed), language=request.blueprint or "en", at_least=reached)
+    return intake.seal_request(
+        current_settings(),
+        nonce=nonce,
+        wanted=wanted,
+        person=person,
+        ruleset_id=judgement.ruleset_id if judgement else None,
+        decision=judgement.record() if judgement else None,
+        now=clock.now(),
+    )
+
+
+def _form_refused(typed: Draft, refusal: Refusal) -> ResponseReturnValue:
+    """A form too old or not ours: its code again if it was stored, else the check page with a fresh form."""
+    if isinstance(refusal, codes.FormExpired):
+        nonce, _made = codes.peek_form(current_settings().secret_key, typed.typed["form"])
+        if _is_stored(nonce):
+            return _show_code(nonce, again=True)
+    typed.typed["form"] = ""
+    _check_so_far(typed)
+    draft.check_contact(typed)
+    return pages.show("check", _with_form(typed), status=refusal.status, refusal=str(refusal))
+
+
+def _is_stored(nonce: bytes) -> bool:
+    tag = codes.nonce_tag(current_settings().secret_key, nonce)
+    return db.session.scalar(select(Order.id).where(Order.nonce_tag == tag)) is not None
+
+
+def _show_code(nonce: bytes, *, again: bool) -> ResponseReturnValue:
+    code = codes.claim_code(current_settings().secret_key, nonce)
+    return render_template("public/done.html", code=code, again=again)
+
+
+def _with_form(typed: Draft) -> Draft:
+    if not typed.typed["form"]:
+        typed.typed["form"] = codes.new_form(current_settings().secret_key, clock.now())
+    return typed
+
+
+def _limits() -> dict[str, int]:
+    return {item.code: item.most_per_request for item in draft.requestable(db.session())}

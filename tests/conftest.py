@@ -1,0 +1,254 @@
+"""What every test stands on: an instance in a temporary folder, and a database of its own on the engine asked for.
+
+`pytest --database postgresql` runs the same suite on PostgreSQL. The schema is made once and each test starts
+with every table and no row.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from contextvars import Context
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import uuid4
+
+import pytest
+from flask import Flask, has_app_context
+from flask.testing import FlaskClient
+from sqlalchemy import URL, NullPool, create_engine, make_url, text
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from distro import clock
+from distro.config import Settings
+from distro.db import Base, db
+from distro.keyring import make_keys
+from tests import postgres
+from tests.depot import depot as depot
+
+# TEMPORARY, until every blueprint exists
+try:
+    from distro.app import create_app
+except ImportError:
+    from importlib import import_module
+
+    from flask_babel import Babel
+
+    from distro.db import init_db
+
+    for name in ("distro.audit", "distro.auth", "distro.outbox", "geo.models", "inventory.models", "orders.models"):
+        import_module(name)
+
+    def create_app(settings: Settings) -> Flask:
+        app = Flask("distro")
+        app.config.update(
+            SQLALCHEMY_DATABASE_URI=settings.database_url, SECRET_KEY=settings.secret_key, SETTINGS=settings
+        )
+        init_db(app)
+        Babel(app)
+        return app
+
+
+SECRET_KEY = "a fixed secret for the tests alone, of no value"
+RESTART_COUNTERS = "SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--database", choices=("sqlite", "postgresql"), default="sqlite", help="engine to test on")
+
+
+class Databases(Protocol):
+    """Gives out databases, one test at a time."""
+
+    def with_tables(self) -> str: ...  # every table, no row
+    def empty(self) -> str: ...  # no table
+    def take_back(self, url: str) -> None: ...
+
+
+class SqliteDatabases:
+    """A file for each test; those with tables are copies of one made at first use."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._numbers = count()
+
+    def with_tables(self) -> str:
+        original = self._folder / "original.sqlite3"
+        if not original.exists():
+            _create_tables(f"sqlite:///{original}")
+        url = self.empty()
+        shutil.copyfile(original, make_url(url).database or "")
+        return url
+
+    def empty(self) -> str:
+        return f"sqlite:///{self._folder / f'{next(self._numbers)}.sqlite3'}"
+
+    def take_back(self, url: str) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{make_url(url).database}{suffix}").unlink(missing_ok=True)
+
+
+class PostgresDatabases:
+    """Databases beside the one at `url`, which itself is never touched, under names that no other run uses."""
+
+    def __init__(self, url: str) -> None:
+        self._url = make_url(url)
+        self._prefix = f"distro_test_{uuid4().hex[:8]}"
+        self._numbers = count()
+        self._reused = ""
+
+    def with_tables(self) -> str:
+        if not self._reused:
+            self._reused = self.empty()
+            _create_tables(self._reused)
+        return self._reused
+
+    def empty(self) -> str:
+        name = f"{self._prefix}_{next(self._numbers)}"
+        _execute(self._url, f"CREATE DATABASE {name}")
+        return self._url.set(database=name).render_as_string(hide_password=False)
+
+    def take_back(self, url: str) -> None:
+        if url == self._reused:
+            # Rows are deleted, children first; TRUNCATE makes new files for every table and takes 100 ms.
+            rows = (f'DELETE FROM "{table.name}"' for table in reversed(Base.metadata.sorted_tables))
+            _execute(url, "SET lock_timeout = '10s'", *rows, RESTART_COUNTERS)
+        else:
+            self._drop(url)
+
+    def close(self) -> None:
+        if self._reused:
+            self._drop(self._reused)
+
+    def _drop(self, url: str) -> None:
+        _execute(self._url, f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """The maker of databases for this run. TEST_DATABASE_URL names a PostgreSQL server to use instead of our own."""
+    if request.config.getoption("--database") == "sqlite":
+        yield SqliteDatabases(tmp_path_factory.mktemp("databases"))
+        return
+    with ExitStack() as stack:
+        made = PostgresDatabases(os.environ.get("TEST_DATABASE_URL") or stack.enter_context(postgres.running()))
+        stack.callback(made.close)
+        yield made
+
+
+@pytest.fixture
+def database_url(databases: Databases) -> Iterator[str]:
+    """A database that has every table and no row."""
+    url = databases.with_tables()
+    yield url
+    databases.take_back(url)
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the keys of this week and the next ones, made once."""
+    folder = tmp_path_factory.mktemp("keys")
+    make_keys(folder / "keyring", folder / "public-keys.json", clock.today())
+    return folder
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str, keys: Path) -> Settings:
+    """An instance of its own with a keyring and an empty database."""
+    instance = tmp_path / "instance"
+    shutil.copytree(keys, instance)
+    return Settings(instance=instance, database_url=database_url, secret_key=SECRET_KEY)
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    """The application on that instance."""
+    app = create_app(settings)
+    app.testing = True
+    app.test_client_class = VisitorClient
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def session(app: Flask) -> Iterator[Session]:
+    """The test's own session. The test is an edge: it commits, or the client below does before each request."""
+    with app.app_context():
+        yield db.session()
+
+
+class VisitorClient(FlaskClient):
+    """A client whose requests run as a server's do: with an application context and a session of their own.
+
+    Flask lends the test's application context to a request if one is open; the request would then see what the
+    view forgot to commit. An empty context prevents that. The test's own transaction is committed first, since
+    the request could not see it, and on SQLite would wait for its write lock.
+    """
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        _commit_own_work()
+        # Buffered: the answer is read, and its files closed, while its context lives.
+        return Context().run(partial(super().open, *args, **{**kwargs, "buffered": True}))
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A visitor without cookies."""
+    return app.test_client()
+
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def cli(settings: Settings) -> Cli:
+    """Run `distro ARGUMENTS` as a process on this test's instance: `cli("places", "show", "10001", "--json")`.
+
+    `input` is given on standard input, `env` adds to the environment; the answer has returncode, stdout and stderr.
+    """
+
+    def run(*arguments: str, input: str = "", env: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
+        _commit_own_work()
+        environment = {
+            "PATH": os.environ["PATH"],
+            "DISTRO_INSTANCE": str(settings.instance),
+            "DATABASE_URL": settings.database_url,
+            "SECRET_KEY": settings.secret_key,
+            **(env or {}),
+        }
+        program = Path(sys.executable).with_name("distro")
+        return subprocess.run(
+            [program, *arguments],
+            input=input,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    return run
+
+
+def _create_tables(url: str) -> None:
+    engine = create_engine(url)
+    Base.metadata.create_all(engine)
+    engine.dispose()
+
+
+def _execute(url: URL | str, *statements: str) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+def _commit_own_work() -> None:
+    if has_app_context():
+        db.session.commit()

@@ -1,0 +1,261 @@
+"""A small made-up world for tests: two sites, five items, reviewed rules, staff. Every name is invented.
+
+Columbus (OH) and Minneapolis (MN) both send everywhere; only Minneapolis sends syringe kits.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from distro import clock, jobs
+from distro.auth import Role, User, _hasher
+from distro.config import Settings
+from geo import publish
+from geo.models import Rule, Ruleset, State, StateKind, Zip, ZipKind
+from inventory.models import Balance, Bin, Fund, Item, Lot, Site, SiteItem
+from inventory.receiving import receive_lot
+from orders import codes, intake, triage
+from orders.intake import Person
+from orders.models import Order
+
+PASSWORD = "a long made-up password"
+STATES = {"OH": "Ohio", "MN": "Minnesota", "KY": "Kentucky", "TN": "Tennessee", "NY": "New York"}
+ZIPS = {"43215": ["OH"], "55401": ["MN"], "42223": ["KY", "TN"], "10001": ["NY"]}
+POINTS = {"43215": (39.97, -83.0), "55401": (44.98, -93.27), "42223": (36.6, -87.47), "10001": (40.75, -73.99)}
+ITEMS = {"naloxone-nasal": "A", "fentanyl-strips": "C", "syringe-kit": "E", "smoking-kit": "F", "wound-care-kit": "G"}
+EFFECTS = {  # item -> place -> effect; the nation's line holds everywhere
+    "naloxone-nasal": {"US": "allow"},
+    "fentanyl-strips": {"US": "allow", "TN": "deny"},
+    "syringe-kit": {"MN": "allow", "OH": "deny", "KY": "deny", "TN": "deny", "NY": "review"},
+    "smoking-kit": {"US": "deny"},
+    "wound-care-kit": {"US": "allow"},
+}
+
+
+@dataclass
+class Depot:
+    """The made-up world, and the few moves that tests need in it."""
+
+    session: Session
+    settings: Settings
+
+    def item(self, code: str) -> Item:
+        return self.session.scalars(select(Item).where(Item.code == code)).one()
+
+    def site(self, code: str) -> Site:
+        return self.session.scalars(select(Site).where(Site.code == code)).one()
+
+    def bin(self, site: str, code: str = "A-01") -> Bin:
+        return self.session.scalars(select(Bin).join(Bin.site).where(Site.code == site, Bin.code == code)).one()
+
+    def fund(self, code: str = "OPEN") -> Fund:
+        return self.session.scalars(select(Fund).where(Fund.code == code)).one()
+
+    def user(self, username: str) -> User:
+        return self.session.scalars(select(User).where(User.username == username)).one()
+
+    def shelve(
+        self,
+        item: str = "naloxone-nasal",
+        quantity: int = 10,
+        *,
+        site: str = "OH",
+        lot: str = "LOT1",
+        days: int = 400,
+        fund: str = "OPEN",
+        bin: str = "A-01",
+    ) -> Lot:
+        """Receive a lot that expires in `days`."""
+        return receive_lot(
+            self.session,
+            item=self.item(item),
+            number=lot,
+            expires_on=clock.today() + timedelta(days=days),
+            fund=self.fund(fund),
+            bin=self.bin(site, bin),
+            quantity=quantity,
+            document="DEL-1",
+            by="packer",
+            at=clock.now(),
+        )
+
+    def request(
+        self,
+        wanted: dict[str, int] | None = None,
+        *,
+        zip: str = "43215",
+        state: str = "OH",
+        nonce: bytes | None = None,
+        **person: Any,
+    ) -> Order:
+        """Seal and store a request, as the public form does; Robin Example asks."""
+        sealed = intake.seal_request(
+            self.settings,
+            nonce=nonce or secrets.token_bytes(16),
+            wanted=wanted or {"naloxone-nasal": 1},
+            person=Person(
+                **{"name": "Robin Example", "line1": "1 Sample St", "line2": "", "city": "Sampleton", **person},
+                state=state,
+                zip=zip,
+            ),
+            ruleset_id=None,
+            decision=None,
+            now=clock.now(),
+        )
+        intake.store(self.session, sealed)
+        self.session.commit()
+        return self.session.scalars(select(Order).where(Order.number == sealed.number)).one()
+
+    def settle(self) -> None:
+        """Run triage as the scheduler does: what came in, then what waits."""
+        jobs.check_requests(self.session, self.settings)
+        jobs.retry_waiting(self.session, self.settings)
+        self.session.expire_all()
+
+    def allocated(self, wanted: dict[str, int] | None = None, **request: Any) -> Order:
+        """A request that triage has carried to the packing queue."""
+        order = self.request(wanted, **request)
+        self.settle()
+        assert order.status == "allocated", (order.status, order.note)
+        return order
+
+    def desk(self, now: datetime | None = None) -> triage.Desk:
+        return triage.Desk(self.settings.keyring, publish.live_book(self.session), now or clock.now())
+
+    def balance(self, lot: Lot) -> Balance:
+        self.session.expire_all()
+        return self.session.scalars(select(Balance).where(Balance.lot_id == lot.id)).one()
+
+    def code_of(self, nonce: bytes) -> str:
+        return codes.claim_code(self.settings.secret_key, nonce)
+
+
+def sign_in(client: FlaskClient, username: str) -> TestResponse:
+    """Sign a client in as one of the depot's staff."""
+    page = client.get("/sign-in").text
+    token = page.split('name="csrf_token"')[1].split('value="')[1].split('"')[0]
+    return client.post("/sign-in", data={"username": username, "password": PASSWORD, "csrf_token": token})
+
+
+@pytest.fixture
+def depot(session: Session, settings: Settings) -> Depot:
+    """The made-up world, committed."""
+    fill(session)
+    session.commit()
+    return Depot(session, settings)
+
+
+def fill(session: Session) -> None:
+    """Put the world into an empty database."""
+    session.add_all(State(code=code, name=name, name_es=name, kind=StateKind.STATE) for code, name in STATES.items())
+    session.add_all(
+        Zip(
+            zip=zip,
+            kind=ZipKind.STANDARD,
+            city="Sampleton",
+            states=states,
+            counties=[],
+            latitude=POINTS[zip][0],
+            longitude=POINTS[zip][1],
+        )
+        for zip, states in ZIPS.items()
+    )
+    ruleset = Ruleset(name="Test rules", version="1", loaded_at=clock.now(), loaded_by="admin")
+    ruleset.rules = [_rule(place, code, effect) for code, places in EFFECTS.items() for place, effect in places.items()]
+    session.add(ruleset)
+    session.flush()
+    publish.publish(session, ruleset, by="admin", at=clock.now())
+    items = [
+        Item(
+            code=code,
+            letter=letter,
+            name=code.replace("-", " ").capitalize(),
+            name_es=f"{code} (es)",
+            detail="",
+            detail_es="",
+            unit="boxes",
+            most_per_request=3,
+            position=place,
+        )
+        for place, (code, letter) in enumerate(ITEMS.items())
+    ]
+    sites = [
+        Site(
+            code=code,
+            name=name,
+            state=code,
+            latitude=latitude,
+            longitude=longitude,
+            zone=zone,
+            ships_to=[],
+            return_lines=["Supply Desk", "PO Box 1000", f"{name}, {code}"],
+        )
+        for code, name, latitude, longitude, zone in (
+            ("OH", "Columbus", 39.96, -83.0, "America/New_York"),
+            ("MN", "Minneapolis", 44.98, -93.27, "America/Chicago"),
+        )
+    ]
+    funds = [
+        Fund(code="OPEN", name="Open fund", item_codes=[], states=[]),
+        Fund(code="FED", name="Federal", item_codes=["naloxone-nasal"], states=["OH"]),
+    ]
+    session.add_all([*items, *sites, *funds])
+    session.flush()
+    for site in sites:
+        session.add_all(Bin(site_id=site.id, code=code) for code in ("A-01", "B-01"))
+        session.add_all(
+            SiteItem(site_id=site.id, item_id=item.id, lead_time_days=14, safety_days=7)
+            for item in items
+            if item.code != "syringe-kit" or site.code == "MN"
+        )
+    session.add_all(
+        User(
+            username=username,
+            role=role,
+            email=f"{username}@example.org",
+            password_hash=_password_hash(),
+            site_code=site_code,
+        )
+        for username, role, site_code in (
+            ("packer", Role.PACKER, "OH"),
+            ("other-packer", Role.PACKER, "OH"),
+            ("packer-mn", Role.PACKER, "MN"),
+            ("manager", Role.MANAGER, None),
+            ("reviewer", Role.REVIEWER, None),
+            ("admin", Role.ADMIN, None),
+        )
+    )
+    session.flush()
+
+
+def _rule(place: str, item: str, effect: str) -> Rule:
+    return Rule(
+        key=f"{place}-{item}",
+        place=place,
+        scope="nation" if place == "US" else "statewide",
+        items=[item],
+        effect=effect,
+        conditions=[],
+        citation="Made-up Code 1",
+        source="Made-up source",
+        source_date="2026",
+        confidence="high",
+        legal_status="allowed" if effect == "allow" else "prohibited",
+        reviewed_by="reviewer",
+        reviewed_on=date(2026, 1, 1),
+        sentence=f"About {item} in {place}.",
+        sentence_es=f"Sobre {item} en {place}.",
+    )
+
+
+@lru_cache(maxsize=1)
+def _password_hash() -> str:
+    return _hasher.hash(PASSWORD)

@@ -1,0 +1,206 @@
+"""From triage to the post, and every way it can be refused."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from distro import audit, clock
+from inventory import ledger
+from inventory.models import Movement
+from orders import triage, workflow
+from orders.models import Order, Status
+from tests.depot import Depot
+
+
+def pick_all(depot: Depot, order: Order, username: str = "packer") -> None:
+    for allocation in order.allocations:
+        for _ in range(allocation.quantity):
+            workflow.pick(depot.session, order, allocation.lot.number, packer=depot.user(username), today=clock.today())
+
+
+def packed(depot: Depot) -> Order:
+    order = depot.allocated({"naloxone-nasal": 2})
+    pick_all(depot, order)
+    workflow.pack(depot.session, order, packer=depot.user("packer"), barred="", at=clock.now())
+    return order
+
+
+def test_an_order_goes_all_the_way(depot: Depot) -> None:
+    lot = depot.shelve(quantity=10)
+    order = packed(depot)
+    workflow.note_label(depot.session, order, by="packer", at=clock.now())
+    workflow.ship(depot.session, order, by="packer", at=clock.now())
+    depot.session.commit()
+    assert order.status == Status.SHIPPED
+    assert (depot.balance(lot).on_hand, depot.balance(lot).reserved) == (8, 0)
+    kinds = depot.session.scalars(select(Movement.kind).order_by(Movement.id)).all()
+    assert kinds == ["receive", "reserve", "ship"]
+    assert not list(ledger.differences(depot.session))
+
+
+def test_the_lot_that_expires_first_leaves_first(depot: Depot) -> None:
+    depot.shelve(quantity=10, lot="LATER", days=600)
+    first = depot.shelve(quantity=1, lot="SOONER", days=300)
+    order = depot.allocated({"naloxone-nasal": 2})
+    assert [(a.lot.number, a.quantity) for a in order.allocations] == [("LATER", 1), ("SOONER", 1)]
+    assert depot.balance(first).available == 0
+
+
+def test_a_lot_with_too_little_life_left_is_not_used(depot: Depot) -> None:
+    depot.shelve(quantity=10, days=depot.item("naloxone-nasal").min_life_days - 1)
+    order = depot.request()
+    depot.settle()
+    assert order.status == Status.WAITING
+
+
+def test_a_fund_pays_only_for_what_and_where_it_may(depot: Depot) -> None:
+    depot.shelve(quantity=10, fund="FED")
+    depot.shelve("fentanyl-strips", quantity=10, fund="FED", lot="STRIPS")
+    assert depot.allocated(zip="43215", state="OH").status == Status.ALLOCATED
+    elsewhere = depot.request(zip="55401", state="MN")
+    strips = depot.request({"fentanyl-strips": 1})
+    depot.settle()
+    assert (elsewhere.status, strips.status) == (Status.WAITING, Status.WAITING)
+
+
+def test_the_nearest_site_sends(depot: Depot) -> None:
+    depot.shelve(site="OH", lot="OHIO")
+    depot.shelve(site="MN", lot="MINN")
+    order = depot.allocated(zip="55401", state="MN")
+    assert order.site is not None and order.site.code == "MN"
+
+
+def test_what_waits_is_tried_again_when_stock_comes(depot: Depot) -> None:
+    order = depot.request()
+    depot.settle()
+    assert order.status == Status.WAITING
+    depot.shelve()
+    depot.session.commit()
+    depot.settle()
+    assert order.status == Status.ALLOCATED
+
+
+def test_a_zip_in_another_state_is_held(depot: Depot) -> None:
+    depot.shelve()
+    order = depot.request(zip="43215", state="MN")
+    depot.settle()
+    assert order.status == Status.HELD and "address" in order.note
+
+
+def test_what_the_rules_bar_is_held_and_cannot_be_released_into_the_post(depot: Depot) -> None:
+    depot.shelve("smoking-kit", lot="S1")
+    order = depot.request({"smoking-kit": 1})
+    depot.settle()
+    assert order.status == Status.HELD and "smoking-kit" in order.note
+    triage.release(depot.session, order, reason="looked at", by="manager", at=clock.now())
+    depot.session.commit()
+    depot.settle()
+    assert order.status == Status.HELD
+
+
+def test_a_person_releases_what_needs_a_look(depot: Depot) -> None:
+    depot.shelve("syringe-kit", site="MN", lot="K1")
+    order = depot.request({"syringe-kit": 1}, zip="10001", state="NY")
+    depot.settle()
+    assert order.status == Status.HELD
+    triage.release(depot.session, order, reason="approval seen", by="manager", at=clock.now())
+    depot.session.commit()
+    depot.settle()
+    assert order.status == Status.ALLOCATED
+    assert audit.count(depot.session, action="release", subject=order.document) == 1
+
+
+def test_two_packers_on_one_order(depot: Depot) -> None:
+    depot.shelve()
+    order = depot.allocated()
+    workflow.claim(depot.session, order, depot.user("packer"))
+    with pytest.raises(workflow.TakenBySomeone, match="packed by packer"):
+        workflow.claim(depot.session, order, depot.user("other-packer"))
+    workflow.unclaim(depot.session, order)
+    workflow.claim(depot.session, order, depot.user("other-packer"))
+
+
+def test_a_wrong_lot_names_the_right_one(depot: Depot) -> None:
+    depot.shelve(lot="RIGHT")
+    order = depot.allocated()
+    with pytest.raises(workflow.WrongLot, match="Look for RIGHT"):
+        workflow.pick(depot.session, order, "WRONG", packer=depot.user("packer"), today=clock.today())
+
+
+def test_an_expired_or_held_lot_cannot_be_picked(depot: Depot) -> None:
+    lot = depot.shelve(days=100)
+    order = depot.allocated()
+    later = clock.today() + timedelta(days=100)
+    with pytest.raises(workflow.LotExpired):
+        workflow.pick(depot.session, order, "LOT1", packer=depot.user("packer"), today=later)
+    lot.held = True
+    with pytest.raises(workflow.LotHeld):
+        workflow.pick(depot.session, order, "LOT1", packer=depot.user("packer"), today=clock.today())
+
+
+def test_one_unit_too_many_is_refused(depot: Depot) -> None:
+    depot.shelve()
+    order = depot.allocated({"naloxone-nasal": 1})
+    pick_all(depot, order)
+    with pytest.raises(workflow.AlreadyPicked):
+        pick_all(depot, order)
+
+
+def test_nothing_is_packed_before_all_is_picked(depot: Depot) -> None:
+    depot.shelve()
+    order = depot.allocated()
+    with pytest.raises(workflow.NotAllPicked):
+        workflow.pack(depot.session, order, packer=depot.user("packer"), barred="", at=clock.now())
+
+
+def test_what_today_s_rules_bar_goes_back_to_a_person(depot: Depot) -> None:
+    lot = depot.shelve()
+    order = depot.allocated()
+    pick_all(depot, order)
+    workflow.pack(depot.session, order, packer=depot.user("packer"), barred="The rule changed.", at=clock.now())
+    assert (order.status, order.note) == (Status.HELD, "The rule changed.")
+    assert depot.balance(lot).reserved == 0
+
+
+def test_nothing_ships_without_a_label_and_nothing_ships_twice(depot: Depot) -> None:
+    lot = depot.shelve(quantity=10)
+    order = packed(depot)
+    with pytest.raises(workflow.NotLabelled):
+        workflow.ship(depot.session, order, by="packer", at=clock.now())
+    workflow.note_label(depot.session, order, by="packer", at=clock.now())
+    workflow.ship(depot.session, order, by="packer", at=clock.now())
+    with pytest.raises(workflow.AlreadyMoved):
+        workflow.ship(depot.session, order, by="packer", at=clock.now())
+    assert depot.balance(lot).on_hand == 8
+
+
+def test_each_label_is_on_record(depot: Depot) -> None:
+    depot.shelve()
+    order = packed(depot)
+    for _ in range(2):
+        workflow.note_label(depot.session, order, by="packer", at=clock.now())
+    assert audit.count(depot.session, action="open address", subject=order.document) == 2
+
+
+def test_cancelling_gives_stock_back_until_the_label_is_printed(depot: Depot) -> None:
+    lot = depot.shelve(quantity=10)
+    order = packed(depot)
+    workflow.cancel(depot.session, order, by="participant", at=clock.now())
+    assert order.status == Status.CANCELLED and depot.balance(lot).reserved == 0
+    labelled = packed(depot)
+    workflow.note_label(depot.session, labelled, by="packer", at=clock.now())
+    with pytest.raises(workflow.AlreadyMoved):
+        workflow.cancel(depot.session, labelled, by="participant", at=clock.now())
+
+
+def test_what_is_not_on_the_shelf_is_corrected_and_planned_again(depot: Depot) -> None:
+    gone = depot.shelve(quantity=2, lot="GONE", days=300)
+    depot.shelve(quantity=10, lot="THERE", days=600)
+    order = depot.allocated({"naloxone-nasal": 2})
+    workflow.report_missing(depot.session, order.allocations[0], found=0, by="packer", at=clock.now())
+    depot.session.commit()
+    assert depot.balance(gone).on_hand == 0
+    depot.settle()
+    assert [a.lot.number for a in order.allocations] == ["THERE"]
+    assert not list(ledger.differences(depot.session))
