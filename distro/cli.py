@@ -18,7 +18,6 @@ from distro.db import db
 from distro.errors import NotFound, Refusal
 from distro.serve import serve as serve_app
 from geo import places, publish
-from geo.explain import explain
 from geo.load import load_places
 from geo.models import Ruleset
 from inventory import ledger, stock
@@ -59,7 +58,7 @@ def serve(host: str, port: int, workers: int, surface: Surface | None) -> None:
     `--surface public` opens the participants' pages alone and needs no keyring; `--surface staff` the rest.
     """
     chosen = {"surface": Surface(surface)} if surface else {}
-    serve_app(create_app(Settings.from_env(**chosen)), host=host, port=port, workers=workers)
+    serve_app(Settings.from_env(**chosen), host=host, port=port, workers=workers)
 
 
 @main.command()
@@ -154,7 +153,7 @@ def rules_explain(zip_: str, item: str, on_: str | None, state: str | None, json
     except ValueError:
         raise click.BadParameter("write the day as YYYY-MM-DD, such as 2026-12-01", param_hint="--on") from None
     with _app().app_context():
-        _print_one(explain(db.session(), zip_text=zip_, item=item, on=on, state=state), json_)
+        _print_one(publish.explain(db.session(), zip_text=zip_, item=item, on=on, state=state), json_)
 
 
 @main.group("user")

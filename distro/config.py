@@ -35,13 +35,15 @@ class Settings:
     https: bool = False
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str] = os.environ, **overrides: object) -> "Settings":
+    def from_env(
+        cls, env: Mapping[str, str] = os.environ, *, instance: Path | None = None, **overrides: object
+    ) -> "Settings":
         """Read DISTRO_INSTANCE, DATABASE_URL, SECRET_KEY, DISTRO_SURFACE, SMTP_HOST, SMTP_PORT, MAIL_FROM,
-        DISTRO_DEMO and DISTRO_HTTPS; `overrides` win over the environment.
+        DISTRO_DEMO and DISTRO_HTTPS; `instance` and `overrides` win over the environment.
 
         Raises SettingWrong with the name of the setting that cannot be used.
         """
-        instance = Path(_read(env, "DISTRO_INSTANCE", "instance")).resolve()
+        instance = (instance or Path(_read(env, "DISTRO_INSTANCE", "instance"))).resolve()
         demo_mark = instance / "demo-accounts.json"
         try:
             surface = Surface(_read(env, "DISTRO_SURFACE", "all"))

@@ -58,11 +58,22 @@ PLACES = [  # ZIP codes of real towns; the people of the demo live nowhere
     ("10001", "NY", "New York"),
 ]
 WISHES = [  # what people ask for, and how often of a hundred
-    ({"naloxone-nasal": 1}, 30),
-    ({"naloxone-nasal": 2, "fentanyl-strips": 1}, 30),
+    ({"naloxone-nasal": 1}, 28),
+    ({"naloxone-nasal": 2, "fentanyl-strips": 1}, 27),
     ({"fentanyl-strips": 2}, 15),
-    ({"wound-care-kit": 1, "hygiene-kit": 1}, 15),
+    ({"wound-care-kit": 1, "hygiene-kit": 1}, 12),
     ({"naloxone-nasal": 1, "sharps-container": 1}, 10),
+    ({"syringe-kit": 1, "naloxone-nasal": 1}, 5),
+    ({"xylazine-strips": 1}, 3),
+]
+
+TODAY = [  # asked for today: one for the queue of each site, one held for a person, one that waits for stock
+    (PLACES[0], {"naloxone-nasal": 2, "fentanyl-strips": 1}),
+    (PLACES[2], {"naloxone-nasal": 1}),
+    (PLACES[5], {"syringe-kit": 1, "naloxone-nasal": 1}),
+    (PLACES[7], {"wound-care-kit": 1, "hygiene-kit": 1}),
+    (PLACES[4], {"fentanyl-strips": 2}),
+    (PLACES[3], {"xylazine-strips": 1, "naloxone-nasal": 1}),
 ]
 
 
@@ -154,37 +165,42 @@ def _live_through(session: Session, settings: Settings, start: datetime) -> None
     random = Random(2026)
     packers = {user.site_code: user for user in session.scalars(select(User).where(User.role == Role.PACKER))}
     book = publish.live_book(session)
-    for day in range(WEEKS * 7 + 1):
-        moment = min(start + timedelta(days=day), clock.now())
-        for _ in range(random.choice([1, 2, 3, 4])):
-            order = _ask(session, settings, random, moment)
-            triage.settle(session, order, triage.Desk(settings.keyring, book, moment))
-            if order.status == Status.ALLOCATED and day < WEEKS * 7:
-                _pack_and_ship(session, order, packers[order.site.code if order.site else None], moment)
+    for day in range(WEEKS * 7):
+        moment = start + timedelta(days=day)
+        desk = triage.Desk(settings.keyring, book, moment)
+        for _ in range(random.choice([3, 4, 5, 6])):
+            wish = random.choices([wish for wish, _ in WISHES], weights=[weight for _, weight in WISHES])[0]
+            order = _ask(session, settings, random.choice(PLACES), wish, desk)
+            if order.status == Status.HELD:
+                triage.release(session, order, reason="conditions checked", by="manager", at=moment)
+                triage.settle(session, order, desk)
+            if order.status == Status.HELD:
+                triage.decline(session, order, reason="the rules do not let us", by="manager", at=moment)
+            elif order.site is not None and order.status == Status.ALLOCATED:
+                _pack_and_ship(session, order, packers[order.site.code], moment)
+    for place, wish in TODAY:
+        _ask(session, settings, place, wish, triage.Desk(settings.keyring, book, clock.now()))
 
 
-def _ask(session: Session, settings: Settings, random: Random, moment: datetime) -> Order:
-    zip_code, state, city = random.choice(PLACES)
-    wanted = random.choices([wish for wish, _ in WISHES], weights=[weight for _, weight in WISHES])[0]
-    person = Person(
-        name="Sample Person",
-        line1=f"{random.randrange(1, 999)} Sample St",
-        line2="",
-        city=city,
-        state=state,
-        zip=zip_code,
-    )
+def _ask(
+    session: Session, settings: Settings, place: tuple[str, str, str], wish: dict[str, int], desk: triage.Desk
+) -> Order:
+    """One request, sealed, stored and through triage."""
+    zip_code, state, city = place
+    person = Person(name="Sample Person", line1="1 Sample St", line2="", city=city, state=state, zip=zip_code)
     request = intake.seal_request(
         settings,
         nonce=secrets.token_bytes(16),
-        wanted=wanted,
+        wanted=wish,
         person=person,
         ruleset_id=None,
         decision=None,
-        now=moment,
+        now=desk.now,
     )
     intake.store(session, request)
-    return session.scalars(select(Order).where(Order.number == request.number)).one()
+    order = session.scalars(select(Order).where(Order.number == request.number)).one()
+    triage.settle(session, order, desk)
+    return order
 
 
 def _pack_and_ship(session: Session, order: Order, packer: User, moment: datetime) -> None:

@@ -15,7 +15,6 @@ from inventory.kits import assemble
 from inventory.models import Bin, Fund, Item, KitComponent, Site, SiteItem
 from inventory.receiving import receive_lot
 
-# code, letter, units, most per request, days of life to leave with, GTIN, requestable
 ITEMS: list[dict[str, Any]] = [
     {
         "code": "naloxone-nasal",
@@ -23,7 +22,7 @@ ITEMS: list[dict[str, Any]] = [
         "unit": "boxes of 2 doses",
         "most_per_request": 3,
         "min_life_days": 90,
-        "gtin": "00300000000014",
+        "gtin": "00300000000018",
         "name": "Naloxone nasal spray",
         "name_es": "Naloxona en aerosol nasal",
         "detail": "Reverses an opioid overdose. 2 doses of 4 mg.",
@@ -170,8 +169,30 @@ RETURN_LINES = {
     "NM": ["Supply Desk", "PO Box 3000", "Albuquerque, NM 87103"],
 }
 BINS = ["A-01", "A-02", "A-03", "B-01", "B-02", "C-01"]
-EVERYWHERE = [item["code"] for item in ITEMS if item["code"] not in ("syringe-kit", "smoking-kit", "naloxone-im")]
-STOCKED = {"OH": EVERYWHERE, "MN": [item["code"] for item in ITEMS], "NM": [*EVERYWHERE, "smoking-kit"]}
+PARTS = ["syringe-27g", "alcohol-pad", "sterile-water"]
+EVERYWHERE = [
+    "naloxone-nasal",
+    "fentanyl-strips",
+    "xylazine-strips",
+    "wound-care-kit",
+    "sharps-container",
+    "hygiene-kit",
+]
+STOCKED = {
+    "OH": EVERYWHERE,
+    "MN": [*EVERYWHERE, "naloxone-im", "syringe-kit", "smoking-kit", *PARTS],
+    "NM": [*EVERYWHERE, "smoking-kit"],
+}
+UNITS = {  # at the start of the twelve weeks, in two lots; 120 where nothing is said
+    ("OH", "naloxone-nasal"): 212,
+    ("OH", "fentanyl-strips"): 260,
+    ("MN", "naloxone-nasal"): 300,
+    ("MN", "sharps-container"): 300,
+    ("NM", "naloxone-nasal"): 140,
+    ("NM", "fentanyl-strips"): 60,
+    **{(site, "xylazine-strips"): 0 for site in ("OH", "MN", "NM")},  # out, so that who asks for them waits
+    **{("MN", part): 6_000 for part in PARTS},
+}
 FUNDS: list[dict[str, Any]] = [
     {"code": "STATE", "name": "State opioid settlement", "item_codes": [], "states": []},
     {
@@ -234,24 +255,22 @@ def build(session: Session, *, at: datetime) -> None:
         number="KITMN001",
         fund=funds["STATE"],
         bin=bins["MN"][0],
-        quantity=150,
+        quantity=100,
         by="demo",
         at=at,
     )
 
 
 def deliveries() -> Iterator[Delivery]:
-    """What stands in the demo's shelves: two lots of most things a site sends, one bought by each fund."""
+    """What stands in the demo's shelves: two lots of what a site sends, some federally paid, and two about to go."""
     random = Random(2026)
     for site, codes in STOCKED.items():
         for code in codes:
-            if code in KITS:
-                continue
-            part = code in ("syringe-27g", "alcohol-pad", "sterile-water")
-            if part and site != "MN":
-                continue
-            units = 6_000 if part else {"naloxone-nasal": 260, "fentanyl-strips": 150}.get(code, 120)
-            federal = code in FUNDS[1]["item_codes"]
-            # The older lot leaves first; it still has to outlive the twelve weeks of the demo's history.
-            yield Delivery(site, code, "FED" if federal else "STATE", units // 2, random.randrange(240, 400))
-            yield Delivery(site, code, "STATE", units // 2, random.randrange(500, 1_100))
+            units = 0 if code in KITS else UNITS.get((site, code), 120)
+            if units:
+                fund = "FED" if code in FUNDS[1]["item_codes"] else "STATE"
+                # The older lot leaves first; it still has to outlive the demo's twelve weeks of history.
+                yield Delivery(site, code, fund, units // 2, random.randrange(240, 400))
+                yield Delivery(site, code, "STATE", units // 2, random.randrange(500, 1_100))
+    yield Delivery("OH", "wound-care-kit", "STATE", 40, 84 + 40)  # too little life left to be sent today
+    yield Delivery("NM", "hygiene-kit", "STATE", 12, 84 - 14)  # expired two weeks ago

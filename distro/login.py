@@ -36,7 +36,7 @@ def sign_in() -> ResponseReturnValue:
     """Ask for username and password."""
     if current_user.is_authenticated:
         return redirect(landing(current_user.role))
-    return render_template("login/sign_in.html", username="", next=request.args.get("next", ""), problem="")
+    return render_template("login/sign_in.html", username="", next=request.args.get("next", ""), problem_said="")
 
 
 @blueprint.post("/sign-in")
@@ -48,7 +48,7 @@ def enter() -> ResponseReturnValue:
     )
     db.session.commit()
     if user is None:
-        page = render_template("login/sign_in.html", username=username[:64], next=wanted, problem=WRONG)
+        page = render_template("login/sign_in.html", username=username[:64], next=wanted, problem_said=WRONG)
         return page, 401
     session.clear()  # whatever was planted before signing in is worth nothing after
     login_user(user)

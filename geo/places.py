@@ -1,4 +1,4 @@
-"""ZIP code -> place: the states and counties it may lie in. Lookups on loaded tables; the tables come from `geo.load`."""
+"""ZIP code -> place: the states and counties it may lie in. Lookups on the tables that `geo.load` fills."""
 
 import math
 import re
@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from distro.errors import Refusal
-from geo.models import State, Zip, ZipKind
+from geo.models import County, State, Zip, ZipKind
 
 EARTH_RADIUS_KM = 6_371.0088  # mean radius, IUGG
 
@@ -105,6 +105,12 @@ def state_name(session: Session, code: str, *, spanish: bool = False) -> str:
     if row is None:
         return code
     return row.name_es if spanish else row.name
+
+
+def county_names(session: Session, place: Place) -> list[str]:
+    """The counties a place may lie in, as `Apache, AZ`, by state and name."""
+    rows = session.scalars(select(County).where(County.fips.in_(place.counties)).order_by(County.state, County.name))
+    return [f"{county.name}, {county.state}" for county in rows]
 
 
 def kilometres(lat1: float, lon1: float, lat2: float, lon2: float) -> float:

@@ -51,11 +51,15 @@ def open_alerts(session: Session) -> Sequence[Alert]:
 
 
 def sentence(alert: Alert) -> str:
-    """What the alert says, in one line that explains itself."""
+    """What the alert says, in words that explain themselves."""
+    left = (
+        f"{alert.available} {alert.item.unit} left, about {alert.cover_days:.0f} days at {alert.daily_demand:.1f} a day"
+        if alert.available
+        else f"none left, and {alert.daily_demand * 7:.1f} {alert.item.unit} a week are asked for"
+    )
     return (
-        f"{alert.item.name} at {alert.site.name}: {alert.available} {alert.item.unit} left, about "
-        f"{alert.cover_days:.0f} days at {alert.daily_demand:.1f} a day. A new order takes "
-        f"{alert.reorder_days} days with the reserve. Order about {alert.suggested} now."
+        f"{alert.item.name} at {alert.site.name}: {left}. A new order takes {alert.reorder_days} days with the "
+        f"reserve. Order about {alert.suggested} now."
     )
 
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from math import ceil, inf
 
-FEW_UNITS = 10  # below this many units in the window a rate says little
 ORDER_FOR_DAYS = 60  # how long an order should last once it has arrived
 
 

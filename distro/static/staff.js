@@ -1,0 +1,42 @@
+// Small helps for scanners; every page works without them.
+"use strict";
+
+const scan = document.getElementById("scan");
+
+function beep(pitch, seconds) {
+  const Audio = window.AudioContext;
+  if (!Audio) return;
+  const audio = new Audio(), tone = audio.createOscillator(), volume = audio.createGain();
+  volume.gain.value = 0.15;
+  tone.frequency.value = pitch;
+  tone.connect(volume).connect(audio.destination);
+  tone.start();
+  tone.stop(audio.currentTime + seconds);
+}
+
+if (scan) {
+  scan.select();
+  if (document.querySelector("main .alert-danger")) beep(180, 0.45);
+  else if (document.querySelector("main .alert-success")) beep(880, 0.12);
+  // A scanner types wherever the focus is: letters outside any field go to the scan field.
+  document.addEventListener("keydown", (event) => {
+    const inField = event.target.closest("input, select, textarea, button, a, summary");
+    if (!inField && event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey) scan.focus();
+  });
+}
+
+for (const form of document.querySelectorAll("form[data-once]")) {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "1";
+  });
+}
+
+// The label opens in its own tab; this page then shows the next step.
+for (const form of document.querySelectorAll("form[data-reload]")) {
+  form.addEventListener("submit", () => setTimeout(() => location.reload(), 1500));
+}
+
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) for (const form of document.querySelectorAll("form[data-once]")) delete form.dataset.sent;
+});

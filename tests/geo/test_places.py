@@ -1,0 +1,73 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy.orm import Session
+
+from geo import places
+from geo.places import StateElsewhere, ZipMalformed, ZipUnknown
+from tests.geo.samples import COLUMBUS, FOUR_CORNERS, add_places
+
+latitudes = st.floats(-90, 90)
+longitudes = st.floats(-180, 180)
+
+
+@pytest.mark.parametrize("typed", ["43215", " 43215-1234 ", "43215 1234", "432151234", "\t43215\n"])
+def test_a_zip_is_found_however_it_is_typed(session: Session, typed: str) -> None:
+    add_places(session)
+    assert places.find(session, typed) == COLUMBUS
+
+
+@pytest.mark.parametrize("typed", ["", "4321", "432156", "Columbus", "43215-12", "٤٣٢١٥", "📬📬📬📬📬", "4" * 10_000])
+def test_what_is_no_zip_is_said_kindly(session: Session, typed: str) -> None:
+    with pytest.raises(ZipMalformed, match="5 digits, like 43215"):
+        places.find(session, typed)
+
+
+def test_a_zip_not_in_use_is_named(session: Session) -> None:
+    add_places(session)
+    with pytest.raises(ZipUnknown, match="could not find the ZIP code 00000"):
+        places.find(session, "00000")
+
+
+def test_a_state_must_be_one_the_zip_may_lie_in() -> None:
+    assert places.in_state(FOUR_CORNERS, "UT") == "UT"
+    with pytest.raises(StateElsewhere):
+        places.in_state(FOUR_CORNERS, "OH")
+
+
+def test_states_come_by_name_and_in_two_languages(session: Session) -> None:
+    add_places(session)
+    assert [state.code for state in places.states(session)] == ["AZ", "NM", "OH", "UT"]
+    assert places.state_name(session, "OH") == "Ohio"
+    assert places.state_name(session, "ZZ") == "ZZ"
+
+
+def test_counties_have_names(session: Session) -> None:
+    add_places(session)
+    assert places.county_names(session, COLUMBUS) == ["Franklin, OH"]
+
+
+def test_show_gives_plain_rows(session: Session) -> None:
+    add_places(session)
+    assert places.show(session, ["86514", "09003"]) == [
+        {"zip": "86514", "kind": "standard", "states": ["AZ", "NM", "UT"], "counties": ["04001"]},
+        {"zip": "09003", "kind": "military", "states": ["AE"], "counties": []},
+    ]
+
+
+def test_new_york_to_los_angeles() -> None:
+    assert places.kilometres(40.7128, -74.0060, 34.0522, -118.2437) == pytest.approx(3_936, abs=5)
+
+
+@given(latitudes, longitudes, latitudes, longitudes)
+def test_distance_is_symmetric_and_at_most_half_way_round(a: float, b: float, c: float, d: float) -> None:
+    there, back = places.kilometres(a, b, c, d), places.kilometres(c, d, a, b)
+    assert there == pytest.approx(back, abs=1e-3)
+    assert 0 <= there <= 20_016
+
+
+def test_the_nearest_site_comes_first_and_order_stays_without_a_point(session: Session) -> None:
+    add_places(session)
+    sites = [("West", 34.0, -118.0), ("East", 40.0, -83.0)]
+    assert places.nearest(COLUMBUS, sites) == ["East", "West"]
+    assert places.nearest(places.find(session, "09003"), sites) == ["West", "East"]
