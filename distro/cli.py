@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,8 @@ def serve(host: str, port: int, workers: int, surface: Surface | None) -> None:
 
     `--surface public` opens the participants' pages alone and needs no keyring; `--surface staff` the rest.
     """
-    chosen = {"surface": Surface(surface)} if surface else {}
-    serve_app(Settings.from_env(**chosen), host=host, port=port, workers=workers)
+    settings = Settings.from_env()
+    serve_app(replace(settings, surface=surface or settings.surface), host=host, port=port, workers=workers)
 
 
 @main.command()

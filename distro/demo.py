@@ -101,7 +101,7 @@ def run(instance: Path, *, port: int, reset: bool) -> None:
         flask_migrate.upgrade()
         if not accounts.exists():
             make(db.session(), settings)
-    mail_port = _free_port()
+    mail_port = free_port()
     mail = Controller(_EmlFolder(settings.mailbox), hostname="127.0.0.1", port=mail_port)
     mail.start()
     environment = os.environ | {
@@ -233,7 +233,7 @@ class _EmlFolder:
     async def handle_DATA(self, server: object, session: object, envelope: Envelope) -> str:
         """Write one mail; aiosmtpd calls this."""
         name = f"{time.time_ns()}.eml"
-        keyring.write_durably(self._folder / name, bytes(envelope.content or b""))
+        keyring.write_durably(self._folder / name, envelope.original_content or b"")
         return "250 OK"
 
 
@@ -277,7 +277,8 @@ def _clear(instance: Path) -> None:
     shutil.rmtree(instance)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port on loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

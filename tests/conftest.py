@@ -25,34 +25,12 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from distro import clock
+from distro.app import create_app
 from distro.config import Settings
 from distro.db import Base, db
 from distro.keyring import make_keys
 from tests import postgres
 from tests.depot import depot as depot
-
-# TEMPORARY, until every blueprint exists
-try:
-    from distro.app import create_app
-except ImportError:
-    from importlib import import_module
-
-    from flask_babel import Babel
-
-    from distro.db import init_db
-
-    for name in ("distro.audit", "distro.auth", "distro.outbox", "geo.models", "inventory.models", "orders.models"):
-        import_module(name)
-
-    def create_app(settings: Settings) -> Flask:
-        app = Flask("distro")
-        app.config.update(
-            SQLALCHEMY_DATABASE_URI=settings.database_url, SECRET_KEY=settings.secret_key, SETTINGS=settings
-        )
-        init_db(app)
-        Babel(app)
-        return app
-
 
 SECRET_KEY = "a fixed secret for the tests alone, of no value"
 RESTART_COUNTERS = "SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'"
@@ -60,6 +38,14 @@ RESTART_COUNTERS = "SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = '
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database", choices=("sqlite", "postgresql"), default="sqlite", help="engine to test on")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A skipped test proves nothing, so it fails the run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and reporter.stats.get("skipped") and session.exitstatus == pytest.ExitCode.OK:
+        reporter.write_line("Tests were skipped; here that counts as a failure.", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 class Databases(Protocol):

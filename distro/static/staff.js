@@ -32,9 +32,10 @@ for (const form of document.querySelectorAll("form[data-once]")) {
   });
 }
 
-// The label opens in its own tab; this page then shows the next step.
-for (const form of document.querySelectorAll("form[data-reload]")) {
-  form.addEventListener("submit", () => setTimeout(() => location.reload(), 1500));
+// The label opens in its own tab; this one then shows the next step. It goes there by address: a reload would
+// send the last form once more.
+for (const form of document.querySelectorAll("form[data-then]")) {
+  form.addEventListener("submit", () => setTimeout(() => location.assign(form.dataset.then), 1500));
 }
 
 window.addEventListener("pageshow", (event) => {
