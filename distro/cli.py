@@ -52,14 +52,14 @@ def main() -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, help="Port to listen on.")
 @click.option("--workers", default=2, show_default=True, help="Web processes.")
-@click.option("--surface", type=click.Choice(list(Surface)), default=None, help="Which doors to open.  [default: all]")
-def serve(host: str, port: int, workers: int, surface: Surface | None) -> None:
+@click.option("--surface", type=click.Choice([surface.value for surface in Surface]), default=None, help="Which doors to open.  [default: all]")
+def serve(host: str, port: int, workers: int, surface: str | None) -> None:
     """Start the web pages.
 
     `--surface public` opens the participants' pages alone and needs no keyring; `--surface staff` the rest.
     """
     settings = Settings.from_env()
-    serve_app(replace(settings, surface=surface or settings.surface), host=host, port=port, workers=workers)
+    serve_app(replace(settings, surface=Surface(surface or settings.surface)), host=host, port=port, workers=workers)
 
 
 @main.command()
@@ -164,10 +164,10 @@ def user_group() -> None:
 
 @user_group.command("add")
 @click.argument("username")
-@click.option("--role", type=click.Choice(list(Role)), required=True, help="What they do here.")
+@click.option("--role", type=click.Choice([role.value for role in Role]), required=True, help="What they do here.")
 @click.option("--email", default="", help="Where alerts go.")
 @click.option("--site", default=None, help="Limit them to one warehouse, by its code.")
-def user_add(username: str, role: Role, email: str, site: str | None) -> None:
+def user_add(username: str, role: str, email: str, site: str | None) -> None:
     """Add USERNAME and print a generated password, once."""
     password = secrets.token_urlsafe(15)
     with _app().app_context():
@@ -243,9 +243,9 @@ def orders_list(limit: int, json_: bool) -> None:
 
 
 @main.command("routes")
-@click.option("--surface", type=click.Choice(list(Surface)), default=Surface.ALL, show_default=True)
+@click.option("--surface", type=click.Choice([surface.value for surface in Surface]), default=Surface.ALL.value, show_default=True)
 @as_json
-def routes_(surface: Surface, json_: bool) -> None:
+def routes_(surface: str, json_: bool) -> None:
     """List every address a surface answers, and which roles its guard lets in."""
     _print(routes(create_app(Settings.from_env(surface=Surface(surface)))), json_)
 

@@ -29,7 +29,12 @@ HOUSEKEEPING_EVERY = 60 * 60
 def drain_spool(session: Session, settings: Settings) -> None:
     """Store what intake spooled while the database was away; each file goes once its order is committed."""
     for path, request in spool.waiting(settings.spool):
-        store(session, request)
+        try:
+            store(session, request)
+        except LookupError:  # an item that is no longer in the catalog
+            session.rollback()
+            log.error("spool file %s asks for an unknown item; it stays for a person", path.name[:12])
+            continue
         session.commit()
         path.unlink(missing_ok=True)
 
