@@ -52,7 +52,12 @@ def main() -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, help="Port to listen on.")
 @click.option("--workers", default=2, show_default=True, help="Web processes.")
-@click.option("--surface", type=click.Choice([surface.value for surface in Surface]), default=None, help="Which doors to open.  [default: all]")
+@click.option(
+    "--surface",
+    type=click.Choice([surface.value for surface in Surface]),
+    default=None,
+    help="Which doors to open.  [default: all]",
+)
 def serve(host: str, port: int, workers: int, surface: str | None) -> None:
     """Start the web pages.
 
@@ -243,7 +248,9 @@ def orders_list(limit: int, json_: bool) -> None:
 
 
 @main.command("routes")
-@click.option("--surface", type=click.Choice([surface.value for surface in Surface]), default=Surface.ALL.value, show_default=True)
+@click.option(
+    "--surface", type=click.Choice([surface.value for surface in Surface]), default=Surface.ALL.value, show_default=True
+)
 @as_json
 def routes_(surface: str, json_: bool) -> None:
     """List every address a surface answers, and which roles its guard lets in."""

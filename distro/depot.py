@@ -163,6 +163,11 @@ SITES: list[dict[str, Any]] = [
         "zone": "America/Denver",
     },
 ]
+SHIPS_TO = {  # each serves its part of the country; Minneapolis also helps out in Michigan and Indiana
+    "OH": "OH IN MI KY WV PA NY NJ CT RI MA VT NH ME DE MD DC VA NC SC GA FL AL TN MS PR VI AA AE AP",
+    "MN": "MN WI IA IL MO ND SD NE KS AR LA OK MI IN",
+    "NM": "NM CO AZ UT NV CA OR WA ID MT WY TX AK HI GU AS MP FM MH PW",
+}
 RETURN_LINES = {
     "OH": ["Supply Desk", "PO Box 1000", "Columbus, OH 43216"],
     "MN": ["Supply Desk", "PO Box 2000", "Minneapolis, MN 55401"],
@@ -220,7 +225,10 @@ class Delivery:
 def build(session: Session, *, at: datetime) -> None:
     """Make items, kits, sites, bins, funds and about forty lots, received at `at`."""
     items = {item["code"]: Item(position=place, **item) for place, item in enumerate(ITEMS)}
-    sites = {site["code"]: Site(ships_to=[], return_lines=RETURN_LINES[site["code"]], **site) for site in SITES}
+    sites = {
+        site["code"]: Site(ships_to=SHIPS_TO[site["code"]].split(), return_lines=RETURN_LINES[site["code"]], **site)
+        for site in SITES
+    }
     funds = {fund["code"]: Fund(**fund) for fund in FUNDS}
     session.add_all([*items.values(), *sites.values(), *funds.values()])
     session.flush()

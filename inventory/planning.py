@@ -59,7 +59,7 @@ def asked_for() -> ResponseReturnValue:
         query = query.where(column == value) if value else query
     if own is not None or asked.get("site"):
         query = query.where(Site.code == (own.code if own is not None else asked["site"]))
-    rows = session.execute(query).tuples().all()
+    rows = session.execute(query).all()
     return render_template(
         "planning/demand.html", rows=rows, total=sum(row.quantity for row, _, _ in rows), since=since, asked=asked
     )

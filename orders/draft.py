@@ -146,7 +146,8 @@ def _load(schema: Schema, draft: Draft, page: str) -> dict[str, str]:
 
 def _by_field(problem: ValidationError) -> Errors:
     messages: Any = problem.messages
-    return {name: _flat(found) for name, found in messages.items()}
+    shown = ("wanted", "name", "line1", "line2", "city", "state", "zip", *messages)  # as they stand on the page
+    return {name: _flat(messages[name]) for name in dict.fromkeys(shown) if name in messages}
 
 
 def _flat(found: Any) -> list[str | LazyString]:

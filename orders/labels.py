@@ -13,7 +13,6 @@ from typing import Any
 
 from reportlab.graphics.barcode.code128 import Code128
 from reportlab.lib.pagesizes import letter
-from reportlab.lib.units import inch
 from reportlab.lib.utils import simpleSplit
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
@@ -22,8 +21,9 @@ from reportlab.pdfgen.canvas import Canvas
 from orders.intake import Person
 
 PLAIN, BOLD = "Vera", "VeraBd"  # Bitstream Vera, which comes with reportlab and has the Latin letters
-LABEL_SIZE = (4 * inch, 6 * inch)
-MARGIN = 0.25 * inch
+INCH = 72.0  # points
+LABEL_SIZE = (4 * INCH, 6 * INCH)
+MARGIN = 0.25 * INCH
 NO_NAME = "RECIPIENT"
 WORDS = {
     "en": {"title": "Packing slip", "order": "Order", "footer": "Something missing? Use your code to tell us."},
@@ -82,11 +82,11 @@ def slip(*, number: str, contents: Sequence[tuple[str, int]], language: str) -> 
 def pick_sheet(title: str, sections: Sequence[Section]) -> bytes:
     """A letter-size list for the shelves: each order's lots sorted by bin, with an empty column to confirm."""
     canvas, buffer = _document(letter, "Pick sheet")
-    top, bottom = letter[1] - 0.6 * inch, 0.6 * inch
+    top, bottom = letter[1] - 0.6 * INCH, 0.6 * INCH
     y = _sheet_head(canvas, title, top)
     for section in sections:
-        room = 0.7 * inch + 0.28 * inch * len(section.picks)
-        if y - min(room, top - bottom - inch) < bottom:
+        room = 0.7 * INCH + 0.28 * INCH * len(section.picks)
+        if y - min(room, top - bottom - INCH) < bottom:
             canvas.showPage()
             y = _sheet_head(canvas, title, top)
         y = _section_head(canvas, section, y)
@@ -95,7 +95,7 @@ def pick_sheet(title: str, sections: Sequence[Section]) -> bytes:
                 canvas.showPage()
                 y = _section_head(canvas, section, _sheet_head(canvas, title, top))
             y = _pick_row(canvas, pick, y)
-        y -= 0.25 * inch
+        y -= 0.25 * INCH
     canvas.save()
     return buffer.getvalue()
 
@@ -149,37 +149,37 @@ def _draw_label(canvas: Any, person: Person, number: str, return_lines: Sequence
     for line in return_lines:
         y = _fitted(canvas, printable(line), MARGIN, y, width / 2, font=PLAIN, size=9)
     canvas.setLineWidth(1)
-    canvas.line(MARGIN, height - 1.5 * inch, width - MARGIN, height - 1.5 * inch)
-    y = height - 2.1 * inch
+    canvas.line(MARGIN, height - 1.5 * INCH, width - MARGIN, height - 1.5 * INCH)
+    y = height - 2.1 * INCH
     for place, line in enumerate(address_lines(person)):
-        y = _fitted(canvas, line, 0.4 * inch, y, width - 0.65 * inch, font=PLAIN if place else BOLD, size=14)
-    canvas.line(MARGIN, 1.75 * inch, width - MARGIN, 1.75 * inch)
-    _draw_code(canvas, number, 0.8 * inch)
+        y = _fitted(canvas, line, 0.4 * INCH, y, width - 0.65 * INCH, font=PLAIN if place else BOLD, size=14)
+    canvas.line(MARGIN, 1.75 * INCH, width - MARGIN, 1.75 * INCH)
+    _draw_code(canvas, number, 0.8 * INCH)
 
 
 def _draw_slip(canvas: Any, number: str, contents: Sequence[tuple[str, int]], language: str) -> None:
     width, height = LABEL_SIZE
     words = WORDS.get(language, WORDS["en"])
     canvas.setFont(BOLD, 16)
-    canvas.drawString(MARGIN, height - 0.55 * inch, words["title"])
+    canvas.drawString(MARGIN, height - 0.55 * INCH, words["title"])
     canvas.setFont(PLAIN, 11)
-    canvas.drawString(MARGIN, height - 0.8 * inch, f"{words['order']} {number}")
-    canvas.line(MARGIN, height - 0.95 * inch, width - MARGIN, height - 0.95 * inch)
+    canvas.drawString(MARGIN, height - 0.8 * INCH, f"{words['order']} {number}")
+    canvas.line(MARGIN, height - 0.95 * INCH, width - MARGIN, height - 0.95 * INCH)
     rows = max(1, -(-len(contents) // 2))
-    step = min(0.36 * inch, 2.8 * inch / rows)
+    step = min(0.36 * INCH, 2.8 * INCH / rows)
     canvas.setFont(BOLD, min(18, step * 0.7))
     for place, (sign, units) in enumerate(contents):
         column, row = divmod(place, rows)
-        canvas.drawString(MARGIN + column * 1.75 * inch, height - 1.35 * inch - row * step, f"{sign} × {units}")
-    _fitted(canvas, words["footer"], MARGIN, 1.5 * inch, width - 2 * MARGIN, font=PLAIN, size=9)
-    _draw_code(canvas, number, 0.65 * inch)
+        canvas.drawString(MARGIN + column * 1.75 * INCH, height - 1.35 * INCH - row * step, f"{sign} × {units}")
+    _fitted(canvas, words["footer"], MARGIN, 1.5 * INCH, width - 2 * MARGIN, font=PLAIN, size=9)
+    _draw_code(canvas, number, 0.65 * INCH)
 
 
 def _draw_code(canvas: Any, number: str, y: float) -> None:
-    code = Code128(number, barHeight=0.6 * inch, barWidth=1.6, quiet=1)
+    code = Code128(number, barHeight=0.6 * INCH, barWidth=1.6, quiet=1)
     code.drawOn(canvas, (LABEL_SIZE[0] - code.width) / 2, y)
     canvas.setFont(BOLD, 13)
-    canvas.drawCentredString(LABEL_SIZE[0] / 2, y - 0.25 * inch, number)
+    canvas.drawCentredString(LABEL_SIZE[0] / 2, y - 0.25 * INCH, number)
 
 
 def _fitted(canvas: Any, text: str, x: float, y: float, width: float, *, font: str, size: float) -> float:
@@ -202,32 +202,32 @@ COLUMNS = (0.6, 1.5, 3.1, 4.3, 6.6, 7.2)  # inches from the left: bin, lot, expi
 
 def _sheet_head(canvas: Any, title: str, y: float) -> float:
     canvas.setFont(BOLD, 13)
-    canvas.drawString(COLUMNS[0] * inch, y, printable(title))
+    canvas.drawString(COLUMNS[0] * INCH, y, printable(title))
     canvas.setFont(PLAIN, 8)
-    canvas.drawRightString(letter[0] - 0.6 * inch, y, str(canvas.getPageNumber()))
-    return y - 0.35 * inch
+    canvas.drawRightString(letter[0] - 0.6 * INCH, y, str(canvas.getPageNumber()))
+    return y - 0.35 * INCH
 
 
 def _section_head(canvas: Any, section: Section, y: float) -> float:
-    code = Code128(section.number, barHeight=0.22 * inch, barWidth=0.9, quiet=1)
-    code.drawOn(canvas, letter[0] - 0.6 * inch - code.width, y - 3)
+    code = Code128(section.number, barHeight=0.22 * INCH, barWidth=0.9, quiet=1)
+    code.drawOn(canvas, letter[0] - 0.6 * INCH - code.width, y - 3)
     canvas.setFont(BOLD, 11)
-    canvas.drawString(COLUMNS[0] * inch, y, section.number)
-    y -= 0.24 * inch
+    canvas.drawString(COLUMNS[0] * INCH, y, section.number)
+    y -= 0.24 * INCH
     canvas.setFont(BOLD, 8)
     for place, word in zip(COLUMNS, ("Bin", "Lot", "Expires", "Item", "Take", "Confirmed"), strict=True):
-        canvas.drawString(place * inch, y, word)
-    canvas.line(COLUMNS[0] * inch, y - 3, letter[0] - 0.6 * inch, y - 3)
-    return y - 0.24 * inch
+        canvas.drawString(place * INCH, y, word)
+    canvas.line(COLUMNS[0] * INCH, y - 3, letter[0] - 0.6 * INCH, y - 3)
+    return y - 0.24 * INCH
 
 
 def _pick_row(canvas: Any, pick: Pick, y: float) -> float:
     texts = (pick.bin, pick.lot, f"{pick.expires_on:%b %-d, %Y}", f"{pick.letter}  {pick.name}", str(pick.quantity))
     rooms = (0.85, 1.55, 1.15, 2.25, 0.5)
     for place, text, room in zip(COLUMNS, texts, rooms, strict=False):
-        _cut(canvas, printable(text), place * inch, y, room * inch, BOLD if place == COLUMNS[0] else PLAIN)
-    canvas.rect(COLUMNS[-1] * inch, y - 4, 0.6 * inch, 0.2 * inch)
-    return y - 0.28 * inch
+        _cut(canvas, printable(text), place * INCH, y, room * INCH, BOLD if place == COLUMNS[0] else PLAIN)
+    canvas.rect(COLUMNS[-1] * INCH, y - 4, 0.6 * INCH, 0.2 * INCH)
+    return y - 0.28 * INCH
 
 
 def _cut(canvas: Any, text: str, x: float, y: float, width: float, font: str) -> None:

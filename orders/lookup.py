@@ -1,8 +1,9 @@
 """Coming back with a code: see how far a request is, cancel it, erase its address. Never shows who, where or what."""
 
+import base64
 import threading
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from flask import current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -25,7 +26,6 @@ _NEWS = {
     Status.PICKING: _l("We are packing it now."),
     Status.PACKED: _l("It is packed. It goes to the post next."),
     Status.SHIPPED: _l("It is in the mail."),
-    Status.RETURNED: _l("The package came back to us. You can ask again with another address."),
     Status.DECLINED: _l("We could not send this request. You can ask again, or call one of the helplines."),
     Status.CANCELLED: _l("This request is cancelled. Nothing will be sent."),
 }
@@ -71,7 +71,7 @@ def ask() -> ResponseReturnValue:
     return render_template("public/status.html", code="", sentence="")
 
 
-def begin() -> ResponseReturnValue:
+def need_code() -> ResponseReturnValue:
     """A page that needs a code first."""
     return redirect(url_for(".ask"), 303)
 
@@ -79,7 +79,7 @@ def begin() -> ResponseReturnValue:
 def status() -> ResponseReturnValue:
     """How far a request is, in plain words."""
     try:
-        order = _find(request.form.get("code", ""))
+        order = _find(_typed_code())
     except (codes.CodeUnknown, TooManyTries) as refusal:
         return _refused(refusal)
     return _news(order)
@@ -97,7 +97,7 @@ def erase() -> ResponseReturnValue:
 
 def _change(what: str) -> ResponseReturnValue:
     try:
-        order = _find(request.form.get("code", ""))
+        order = _find(_typed_code())
         if order is None:
             raise codes.CodeUnknown
         if "yes" not in request.form:
@@ -140,9 +140,9 @@ def _is_spooled(typed: str) -> bool:
     settings = current_settings()
     try:
         tag = codes.code_tag(settings.secret_key, codes.clean_code(typed))
-    except codes.CodeUnknown:
+        return any(base64.b64decode(kept.code_tag) == tag for _path, kept in spool.waiting(settings.spool))
+    except (codes.CodeUnknown, FileNotFoundError):  # not a code, or the scheduler has just stored what lay there
         return False
-    return any(intake_tag(request.code_tag) == tag for _path, request in spool.waiting(settings.spool))
 
 
 def _news(order: Order | None) -> ResponseReturnValue:
@@ -151,8 +151,29 @@ def _news(order: Order | None) -> ResponseReturnValue:
         "public/news.html",
         code=_typed_code(),
         sentence=_NEWS[step],
-        week=_week(order),
+        week=_monday((order.closed_on or order.received_on) if order else clock.today()),
         can_cancel=order is not None and step not in FINAL and step is not Status.PACKED,
         can_erase=order is not None,
-        erased_on=retention.erase_date(order) if order else None,
+        erased_in=_monday(day) if order and (day := retention.erase_date(order)) else None,
     )
+
+
+def _refused(refusal: Refusal) -> ResponseReturnValue:
+    page = render_template("public/status.html", code=_typed_code(), sentence=str(refusal))
+    return page, refusal.status
+
+
+def _typed_code() -> str:
+    return request.form.get("code", "")
+
+
+def _monday(day: date) -> date:
+    """The first day of its week: nobody needs to know the day."""
+    return day - timedelta(days=day.weekday())
+
+
+def _bucket() -> Bucket:
+    bucket: Bucket = current_app.extensions.setdefault(
+        "wrong codes", Bucket(WRONG_CODES_A_MINUTE, WRONG_CODES_A_MINUTE, clock.now())
+    )
+    return bucket

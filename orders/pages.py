@@ -12,7 +12,7 @@ from distro.db import db
 from geo import places
 from geo.places import Place
 from geo.referrals import nearest_help
-from geo.rules import Decision, Effect
+from geo.rules import Decision
 from inventory.models import Item
 from orders import draft
 from orders.draft import Draft, Errors
@@ -79,7 +79,7 @@ def _answer(typed: Draft, *, place: Place, judgement: Judgement) -> dict[str, An
         "bands": draft.age_bands(judgement),
         "place": place,
         "state_name": _state_name(state) if len(place.states) == 1 or typed.typed["state"] else "",
-        "help": nearest_help(state) if len(ok) < len(things) else (),
+        "help": nearest_help(state) if len(ok) < len(things) and not asked else (),
     }
 
 
@@ -99,9 +99,9 @@ def _contact(typed: Draft) -> dict[str, Any]:
     return {"way": typed.typed["contact"] or "none"}
 
 
-def _check(typed: Draft, *, refusal: str = "") -> dict[str, Any]:
+def _check(typed: Draft) -> dict[str, Any]:
     things = [_thing(item, typed) for item in draft.requestable(db.session()) if item.code in typed.wanted]
-    return {"things": things, "state_name": _state_name(typed.typed["state"]), "refusal": refusal}
+    return {"things": things, "state_name": _state_name(typed.typed["state"])}
 
 
 _FACTS: dict[str, Callable[..., dict[str, Any]]] = {
@@ -115,11 +115,6 @@ _FACTS: dict[str, Callable[..., dict[str, Any]]] = {
 
 def _thing(item: Item, typed: Draft, decision: Decision | None = None) -> Thing:
     spanish = _spanish()
-    reasons: tuple[str, ...] = ()
-    if decision:
-        binding = [reason for reason in decision.reasons if reason.effect in (decision.effect, Effect.ASK)]
-        found = binding or list(decision.reasons)
-        reasons = tuple(dict.fromkeys(reason.sentence_es if spanish else reason.sentence for reason in found))[:2]
     return Thing(
         code=item.code,
         name=item.name_es if spanish else item.name,
@@ -127,8 +122,16 @@ def _thing(item: Item, typed: Draft, decision: Decision | None = None) -> Thing:
         most=item.most_per_request,
         units=typed.wanted.get(item.code, "1"),
         effect=str(decision.effect) if decision else "",
-        reasons=reasons,
+        reasons=_reasons(decision, spanish) if decision else (),
     )
+
+
+def _reasons(decision: Decision, spanish: bool) -> tuple[str, ...]:
+    """The sentences that decide, strictest first; none where only the state is missing, which is asked below."""
+    if decision.ask == "state":
+        return ()
+    binding = [reason for reason in decision.reasons if reason.effect is decision.effect]
+    return tuple(dict.fromkeys(reason.sentence_es if spanish else reason.sentence for reason in binding))[:1]
 
 
 def _state_name(code: str) -> str:

@@ -5,10 +5,8 @@ matter which way someone got there. Nothing is stored until the last one.
 """
 
 import gzip
-from collections.abc import Callable
-from typing import Any
 
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
@@ -23,7 +21,6 @@ from distro.db import db
 from distro.errors import Refusal, Unavailable
 from geo import places
 from geo.publish import NoRules
-from geo.referrals import nearest_help
 from orders import codes, draft, intake, lookup, pages, spool
 from orders.draft import AskAgain, Draft
 from orders.eligibility import Judgement
@@ -42,7 +39,7 @@ class CannotAnswer(Refusal):
     """No page can be made now, because the database or the rules are away."""
 
     status = 503
-    sentence = _l("We cannot answer just now. Nothing was sent. Please try again in a few minutes.")
+    sentence = _l("We cannot open this page just now. Nothing is lost. Please try again in a few minutes.")
 
 
 @blueprint.get("/")
@@ -138,8 +135,8 @@ def leave() -> ResponseReturnValue:
 
 
 blueprint.get("/status")(lookup.ask)
-blueprint.get("/cancel")(lookup.begin)
-blueprint.get("/erase")(lookup.begin)
+blueprint.get("/cancel")(lookup.need_code)
+blueprint.get("/erase")(lookup.need_code)
 blueprint.post("/status")(lookup.status)
 blueprint.post("/cancel")(lookup.cancel)
 blueprint.post("/erase")(lookup.erase)
@@ -149,7 +146,10 @@ blueprint.post("/erase")(lookup.erase)
 def _ask_again(problem: AskAgain) -> ResponseReturnValue:
     typed = Draft.read(request.form)
     status = 422 if problem.errors else 200
-    return pages.show(problem.page, _with_form(typed), status=status, errors=problem.errors, **problem.facts)
+    try:
+        return pages.show(problem.page, _with_form(typed), status=status, errors=problem.errors, **problem.facts)
+    except AWAY as away:
+        return _try_later(away)
 
 
 @blueprint.errorhandler(NoRules)
@@ -161,7 +161,8 @@ def _try_later(problem: Exception) -> ResponseReturnValue:
     """Nothing can be done now: say so, and keep everything typed for another try."""
     db.session.rollback()
     sentence = str(problem if isinstance(problem, Unavailable) else CannotAnswer())
-    kept = Draft.read(request.form).carried() + [(name, request.form[name]) for name in ("code", "yes") if name in request.form]
+    code = [(name, request.form[name]) for name in ("code", "yes") if name in request.form]
+    kept = Draft.read(request.form).carried() + code
     return render_template("public/again.html", sentence=sentence, kept=kept), 503
 
 
@@ -169,11 +170,10 @@ def _try_later(problem: Exception) -> ResponseReturnValue:
 def _compress(response: Response) -> Response:
     """Gzip pages. No cookie and no secret of ours stands in them, so lengths tell an onlooker nothing new."""
     response.vary.add("Accept-Encoding")
-    if "gzip" in request.accept_encodings and not response.direct_passthrough and "Content-Encoding" not in response.headers:
-        body = response.get_data()
-        if len(body) >= COMPRESS_FROM:
-            response.set_data(gzip.compress(body, 6, mtime=0))
-            response.headers["Content-Encoding"] = "gzip"
+    body = response.get_data()
+    if request.accept_encodings.quality("gzip") > 0 and len(body) >= COMPRESS_FROM:
+        response.set_data(gzip.compress(body, 6, mtime=0))
+        response.headers["Content-Encoding"] = "gzip"
     return response
 
 
@@ -227,7 +227,7 @@ def _form_refused(typed: Draft, refusal: Refusal) -> ResponseReturnValue:
     typed.typed["form"] = ""
     _check_so_far(typed)
     draft.check_contact(typed)
-    return pages.show("check", _with_form(typed), status=refusal.status, refusal=str(refusal))
+    return pages.show("check", _with_form(typed), status=refusal.status, errors={"request": [str(refusal)]})
 
 
 def _is_stored(nonce: bytes) -> bool:

@@ -44,8 +44,8 @@ def queue(session: Session, *, site_id: int | None, limit: int = 200) -> Sequenc
 
 def count_by_status(session: Session) -> dict[Status, int]:
     """How many open orders stand at each step."""
-    query = select(Order.status, func.count()).where(Order.closed_on.is_(None)).group_by(Order.status)
-    return {status: orders for status, orders in session.execute(query)}
+    query = select(Order.status, func.count().label("orders")).where(Order.closed_on.is_(None)).group_by(Order.status)
+    return {row.status: row.orders for row in session.execute(query)}
 
 
 def rows(session: Session, *, limit: int = 100) -> list[dict[str, Any]]:

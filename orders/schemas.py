@@ -134,7 +134,7 @@ class AddressSchema(Schema):
     city = LabelText(most=CITY_MOST, empty=_l("Please write the city or town."))
     state = fields.String(
         load_default="",
-        validate=validate.Regexp(r"[A-Z]{2}\Z", error=_l("Please choose the state.")),  # type: ignore[arg-type]
+        validate=validate.Regexp(r"[A-Z]{2}\Z", error=_l("Please choose the state.")),
     )
     zip = ZipText(required=True)
 
@@ -149,7 +149,7 @@ class ContactSchema(Schema):
 
     contact = fields.String(
         load_default="none",
-        validate=validate.OneOf(["none", "email", "phone"], error=_l("Please choose one.")),  # type: ignore[arg-type]
+        validate=validate.OneOf(["none", "email", "phone"], error=_l("Please choose one.")),
     )
     email = fields.String(load_default="")
     phone = fields.String(load_default="")

@@ -1,0 +1,297 @@
+"""Packing: the queue, one order at a time by scanner or click, its label, and the pick sheet.
+
+No name or address is on any screen here; the label alone shows it, after a line in the audit record.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from sqlalchemy import func, select
+from sqlalchemy.orm import selectinload
+from werkzeug.wrappers import Response
+
+from distro import clock
+from distro.auth import Role, guard
+from distro.config import current_settings
+from distro.db import db
+from distro.errors import InvalidInput, NotFound, Refusal
+from geo import publish
+from inventory.shelves import own_site
+from orders import labels, queries, recheck, triage, workflow
+from orders.models import RESERVING, Allocation, Line, Order, Status
+from orders.triage import Desk
+
+LISTED = 200
+
+blueprint = Blueprint("desk", __name__, url_prefix="/desk")
+guard(blueprint, Role.PACKER, Role.MANAGER, Role.ADMIN)
+
+
+class AlreadyCounted(Refusal):
+    """The same scan came twice, by a double click or from an old page."""
+
+    sentence = "That scan was already counted: %(picked)s of %(quantity)s picked. Look at the list, then scan again."
+
+
+class WrongParcel(Refusal):
+    """At the shipping step another order's number was scanned."""
+
+    sentence = "This is order %(number)s, but %(scanned)s was scanned. Check which label is on the box."
+
+
+@blueprint.get("")
+def queue() -> ResponseReturnValue:
+    """What there is to pack, oldest first; `?status=` lists the orders at one step instead."""
+    return _queue_page()
+
+
+@blueprint.post("/open")
+def open_order() -> ResponseReturnValue:
+    """Open an order by its number, and start it if nobody has; refused if a colleague packs it."""
+    typed = request.form.get("scan", "")
+    try:
+        order = _own_order(typed)
+        if order.status == Status.ALLOCATED or (order.status == Status.PICKING and order.packer_id != current_user.id):
+            workflow.claim(db.session(), order, current_user)
+    except Refusal as refusal:
+        db.session.rollback()
+        return _queue_page(problem=str(refusal), typed=typed[:40]), refusal.status
+    number = order.number
+    db.session.commit()
+    return redirect(url_for("desk.order", number=number), code=303)
+
+
+@blueprint.get("/pick-sheet")
+def pick_sheet() -> ResponseReturnValue:
+    """The queue's lots on paper, by order and bin."""
+    site = own_site(db.session(), current_user)
+    orders = [o for o in queries.queue(db.session(), site_id=site.id if site else None) if o.status != Status.PACKED]
+    sections = [
+        labels.Section(order.number, tuple(_sheet_line(pick) for pick in order.allocations)) for order in orders
+    ]
+    where = site.name if site else "All warehouses"
+    return _pdf(labels.pick_sheet(f"Pick sheet, {where}, {clock.today():%b %-d, %Y}", sections))
+
+
+@blueprint.get("/orders/<number>")
+def order(number: str) -> ResponseReturnValue:
+    """One order: what to take from where, and the next step."""
+    return _order_page(_own_order(number))
+
+
+@blueprint.post("/orders/<number>/scan")
+def scan(number: str) -> ResponseReturnValue:
+    """The one scan field: a lot to pick, then the order's number or nothing to pack, then the number to ship."""
+
+    def step(order: Order) -> str:
+        typed = request.form.get("scan", "").strip()
+        if order.status == Status.PACKED:
+            _require_number(order, typed)
+            return _ship(order)
+        if _all_picked(order) and (not typed or _is_number(order, typed)):
+            return _pack(order)
+        return _pick(order, typed)
+
+    return _answer(number, step)
+
+
+@blueprint.post("/orders/<number>/label")
+def print_label(number: str) -> ResponseReturnValue:
+    """The label and slip as one PDF. The audit line is committed before the address is opened."""
+    session, order = db.session(), _own_order(number)
+    try:
+        workflow.note_label(session, order, by=current_user.username, at=clock.now())
+        session.commit()
+        person = triage.open_person(order, current_settings().keyring)
+    except Refusal as refusal:
+        return _refused(number, refusal)
+    contents = [(line.item.letter, line.quantity) for line in order.lines]
+    return_lines = order.site.return_lines if order.site else []
+    return _pdf(labels.label_and_slip(person, number=order.number, return_lines=return_lines, contents=contents))
+
+
+@blueprint.post("/orders/<number>/ship")
+def ship(number: str) -> ResponseReturnValue:
+    """The parcel leaves."""
+    return _answer(number, _ship)
+
+
+@blueprint.post("/orders/<number>/put-back")
+def put_back(number: str) -> ResponseReturnValue:
+    """Back to the queue, for whoever comes next."""
+
+    def step(order: Order) -> str:
+        _require_own(order)
+        workflow.unclaim(db.session(), order)
+        return f"Order {order.number} is back in the queue. Put what you took back on the shelf."
+
+    return _answer(number, step, then="desk.queue")
+
+
+@blueprint.post("/orders/<number>/missing")
+def missing(number: str) -> ResponseReturnValue:
+    """Fewer good units stand there than promised: the stock is corrected and the order planned again."""
+
+    def step(order: Order) -> str:
+        _require_own(order)
+        wanted = request.form.get("allocation", "")
+        pick = next((pick for pick in order.allocations if str(pick.id) == wanted), None)
+        if pick is None:
+            raise workflow.AlreadyMoved(number=order.number, status=order.status)
+        found = request.form.get("found", "").strip()
+        if not found.isdecimal() or int(found) >= pick.quantity:
+            problem = f"Type how many good units of lot {pick.lot.number} you found: 0 to {pick.quantity - 1}."
+            raise InvalidInput(field="found", problem=problem)
+        workflow.report_missing(db.session(), pick, found=int(found), by=current_user.username, at=clock.now())
+        return f"Thank you. Order {order.number} waits for other stock and comes back by itself. Take the next one."
+
+    return _answer(number, step, then="desk.queue")
+
+
+def _pick(order: Order, typed: str) -> str:
+    if not typed:
+        raise InvalidInput(field="scan", problem="Scan a lot, or press “Pick” beside the one you took.")
+    if order.status not in (Status.ALLOCATED, Status.PICKING):
+        raise workflow.AlreadyMoved(number=order.number, status=order.status)
+    session, seen = db.session(), request.form.get("seen", "")
+    pick = workflow.pick(session, order, typed, packer=current_user, today=_today(order))
+    picked = session.scalar(select(func.sum(Allocation.picked)).where(Allocation.order_id == order.id)) or 0
+    if seen.isdecimal() and int(seen) != picked - 1:
+        raise AlreadyCounted(picked=picked - 1, quantity=sum(each.quantity for each in order.allocations))
+    done = f"{pick.picked} of {pick.quantity} of lot {pick.lot.number} picked."
+    return done + (" All is picked: pack the box." if _all_picked(order) else " Scan the next one.")
+
+
+def _pack(order: Order) -> str:
+    session, now = db.session(), clock.now()
+    barred = recheck.why_barred(session, order, Desk(current_settings().keyring, publish.live_book(session), now))
+    workflow.pack(session, order, packer=current_user, barred=barred, at=now)
+    if barred:
+        session.commit()  # it stays with a person, whatever the packer does next
+        raise workflow.NoLongerAllowed(why=barred)
+    return f"Order {order.number} is packed. Print the label."
+
+
+def _ship(order: Order) -> str:
+    workflow.ship(db.session(), order, by=current_user.username, at=clock.now())
+    return f"Order {order.number} is shipped. Take the next one from the queue."
+
+
+def _answer(number: str, step: Callable[[Order], str], *, then: str = "") -> ResponseReturnValue:
+    """Take a step, commit it and say what to do next; a refusal keeps the page and changes nothing."""
+    order = _own_order(number)
+    try:
+        done = step(order)
+    except Refusal as refusal:
+        return _refused(number, refusal)
+    over = then or order.status == Status.SHIPPED
+    db.session.commit()
+    flash(done, "success")
+    return redirect(url_for("desk.queue") if over else url_for("desk.order", number=number), code=303)
+
+
+def _refused(number: str, refusal: Refusal) -> ResponseReturnValue:
+    db.session.rollback()
+    return _order_page(_own_order(number), problem=str(refusal)), refusal.status
+
+
+def _order_page(order: Order, problem: str = "") -> str:
+    picks = sorted(order.allocations, key=lambda pick: (pick.bin.code, pick.lot.expires_on, pick.id))
+    return render_template(
+        "desk/order.html",
+        order=order,
+        picks=picks,
+        picked=sum(pick.picked for pick in picks),
+        wanted=sum(pick.quantity for pick in picks),
+        today=_today(order),
+        mine=order.packer_id == current_user.id,
+        may_put_back=order.status == Status.PICKING and _may_step_in(order),
+        problem=problem,
+    )
+
+
+def _queue_page(problem: str = "", typed: str = "") -> str:
+    session = db.session()
+    site, status = own_site(session, current_user), request.args.get("status", "")
+    site_id = site.id if site else None
+    if status in set(Status):
+        orders = _at_step(Status(status), site_id)
+    else:
+        status, orders = "", queries.queue(session, site_id=site_id)
+    return render_template(
+        "desk/queue.html",
+        orders=orders,
+        counts=_counts(site_id),
+        status=status,
+        site=site,
+        listed=LISTED,
+        problem=problem,
+        typed=typed,
+    )
+
+
+def _at_step(status: Status, site_id: int | None) -> Sequence[Order]:
+    query = (
+        select(Order)
+        .where(Order.status == status)
+        .order_by(Order.received_on, Order.id)
+        .limit(LISTED)
+        .options(selectinload(Order.lines).selectinload(Line.item), selectinload(Order.packer))
+    )
+    return db.session.scalars(query if site_id is None else query.where(Order.site_id == site_id)).all()
+
+
+def _counts(site_id: int | None) -> dict[str, int]:
+    query = select(Order.status, func.count()).where(Order.status.in_(RESERVING)).group_by(Order.status)
+    query = query if site_id is None else query.where(Order.site_id == site_id)
+    found = dict(db.session.execute(query).all())
+    return {str(status): found.get(status, 0) for status in (Status.ALLOCATED, Status.PICKING, Status.PACKED)}
+
+
+def _own_order(number: str) -> Order:
+    """The order, if it is at this person's warehouse. Raises NotFound, also for another's."""
+    session = db.session()
+    order, site = queries.by_number(session, number), own_site(session, current_user)
+    if site is not None and order.site_id != site.id:
+        raise NotFound(what="order", name=number[:12])
+    return order
+
+
+def _may_step_in(order: Order) -> bool:
+    return order.packer_id in (None, current_user.id) or current_user.role != Role.PACKER
+
+
+def _require_own(order: Order) -> None:
+    if order.packer is not None and not _may_step_in(order):
+        raise workflow.TakenBySomeone(number=order.number, packer=order.packer.username)
+
+
+def _require_number(order: Order, typed: str) -> None:
+    if not _is_number(order, typed):
+        raise WrongParcel(number=order.number, scanned=f"“{typed[:20]}”" if typed else "nothing")
+
+
+def _is_number(order: Order, typed: str) -> bool:
+    return typed.upper().removeprefix("ORD-") == order.number
+
+
+def _all_picked(order: Order) -> bool:
+    return bool(order.allocations) and all(pick.picked >= pick.quantity for pick in order.allocations)
+
+
+def _today(order: Order) -> date:
+    return clock.today(order.site.zone if order.site else "UTC")
+
+
+def _sheet_line(pick: Allocation) -> labels.Pick:
+    item = pick.lot.item
+    return labels.Pick(pick.bin.code, pick.lot.number, pick.lot.expires_on, item.letter, item.name, pick.quantity)
+
+
+def _pdf(content: bytes) -> Response:
+    """A PDF to print at once, under a name that says nothing, kept nowhere."""
+    headers = {"Content-Disposition": 'inline; filename="print.pdf"', "Cache-Control": "no-store"}
+    return Response(content, mimetype="application/pdf", headers=headers)

@@ -1,0 +1,76 @@
+"""`make demo` as a process of its own, for the tests that walk the whole path and for the screenshots."""
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+
+from playwright.sync_api import Page
+
+from distro.demo import free_port
+
+READY_WITHIN = 120  # seconds
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A running demo: where its pages are, where its state lies, and who may sign in."""
+
+    url: str
+    instance: Path
+    passwords: dict[str, str]
+    environment: dict[str, str]
+
+    def sign_in(self, page: Page, username: str) -> None:
+        """Sign in as one of the demo's staff, on the sign-in page."""
+        page.goto(f"{self.url}/sign-in")
+        page.get_by_label("Username").fill(username)
+        page.get_by_label("Password").fill(self.passwords[username])
+        page.get_by_role("button", name="Sign in").click()
+
+    def distro(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run a `distro` command on the demo's instance."""
+        program = Path(sys.executable).with_name("distro")
+        return subprocess.run(
+            [program, *arguments], env=self.environment, capture_output=True, text=True, check=False, timeout=120
+        )
+
+
+@contextmanager
+def running(instance: Path, database_url: str = "") -> Iterator[Demo]:
+    """Start the demo and wait until it says it is ready; stop it as Ctrl-C would, and see that it ends."""
+    port = free_port()
+    environment = {"PATH": os.environ["PATH"], "DISTRO_INSTANCE": str(instance)}
+    if database_url:
+        environment["DATABASE_URL"] = database_url
+    program = Path(sys.executable).with_name("distro")
+    process = subprocess.Popen(
+        [program, "demo", "--port", str(port), "--instance", instance],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    lines: queue.Queue[str] = queue.Queue()
+    reader = Thread(target=lambda: [lines.put(line) for line in process.stdout or ()], daemon=True)
+    reader.start()
+    said = ""
+    try:
+        while not said.endswith(f"ready http://127.0.0.1:{port}\n"):
+            said += lines.get(timeout=READY_WITHIN)
+        accounts = json.loads((instance / "demo-accounts.json").read_text())
+        passwords = {account["username"]: account["password"] for account in accounts}
+        yield Demo(f"http://127.0.0.1:{port}", instance, passwords, environment)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=30)
+        reader.join(timeout=5)
+        process.stdout.close()

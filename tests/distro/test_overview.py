@@ -1,0 +1,132 @@
+from datetime import timedelta
+from math import inf
+
+import pytest
+from flask.testing import FlaskClient
+
+from distro import clock
+from distro.overview import Cell, in_words, state_rows
+from geo import places
+from inventory import alerts, demand, shelves, stock
+from tests.depot import Depot, sign_in
+
+
+def cell(**values: int | float) -> Cell:
+    defaults = {"senders": 1, "available": 100, "asked": 10, "daily": 2.0, "reorder_days": 21}
+    return Cell(state="OH", item_id=1, **{**defaults, **values})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("values", "level", "days", "words"),
+    [
+        ({}, "ok", 50, "50 days"),
+        ({"available": 42}, "ok", 21, "21 days"),
+        ({"available": 41}, "low", 20.5, "20 days"),
+        ({"available": 0}, "out", 0, "out of stock"),
+        ({"available": 0, "daily": 0.0}, "out", inf, "out of stock"),
+        ({"daily": 0.0}, "ok", inf, "no requests"),
+        ({"senders": 0, "available": 0, "daily": 0.0}, "none", inf, "not sent here"),
+    ],
+)
+def test_a_cell_says_how_long_it_lasts(values: dict[str, float], level: str, days: float, words: str) -> None:
+    found = cell(**values)
+    assert (found.level, found.days, in_words(found)) == (level, days, words)
+
+
+def rows_of(depot: Depot) -> dict[str, dict[str, Cell]]:
+    session, today = depot.session, clock.today()
+    items = shelves.items(session)
+    rows = state_rows(
+        places.states(session),
+        items,
+        shelves.own_sites(session),
+        stock.cover(session, today),
+        demand.by_state(session, today),
+    )
+    names = {item.id: item.code for item in items}
+    return {row.state.code: {names[cell.item_id]: cell for cell in row.cells} for row in rows}
+
+
+def test_a_state_draws_on_every_warehouse_that_may_send_there(depot: Depot) -> None:
+    depot.shelve(site="OH", quantity=10)
+    depot.shelve(site="MN", quantity=30, lot="LOT2")
+    depot.shelve("syringe-kit", site="MN", quantity=7, lot="LOT3")
+    depot.shelve(site="MN", quantity=500, lot="SHORT", days=20)
+    depot.site("MN").ships_to = ["MN", "NY"]
+    for state, site, units in (("OH", "OH", 97), ("NY", "OH", 3), ("MN", "MN", 5)):
+        demand.count(
+            depot.session,
+            item_id=depot.item("naloxone-nasal").id,
+            site_id=depot.site(site).id,
+            state=state,
+            day=clock.today(),
+            quantity=units,
+        )
+    found = rows_of(depot)
+    assert [found[state]["naloxone-nasal"].available for state in ("OH", "MN", "NY")] == [10, 40, 40]
+    assert [found[state]["naloxone-nasal"].asked for state in ("OH", "MN", "NY", "TN")] == [97, 5, 3, 0]
+    assert found["NY"]["naloxone-nasal"].daily == pytest.approx(found["OH"]["naloxone-nasal"].daily * 1.05)
+    assert found["OH"]["syringe-kit"].level == "none" and found["NY"]["syringe-kit"].available == 7
+
+
+def test_the_state_that_runs_out_first_stands_on_top(depot: Depot) -> None:
+    depot.shelve(quantity=5, site="OH")
+    depot.shelve(quantity=500, site="MN", lot="LOT2")
+    depot.site("OH").ships_to, depot.site("MN").ships_to = ["OH"], ["MN"]
+    for state in ("OH", "MN"):
+        demand.count(
+            depot.session,
+            item_id=depot.item("naloxone-nasal").id,
+            site_id=depot.site(state).id,
+            state=state,
+            day=clock.today(),
+            quantity=50,
+        )
+    assert list(rows_of(depot))[:2] == ["OH", "MN"]
+
+
+def test_the_first_page_shows_alerts_states_and_steps(depot: Depot, client: FlaskClient) -> None:
+    depot.shelve(quantity=2)
+    depot.allocated({"naloxone-nasal": 2})
+    alerts.check(depot.session, at=clock.now())
+    sign_in(client, "manager")
+    page = client.get("/manage").text
+    assert "Order about" in page and "out of stock" in page
+    assert "Ohio" in page and "Tennessee" not in page and "Show 3 quiet states" in page
+    assert 'href="/desk?status=allocated"' in page
+    assert "Tennessee" in client.get("/manage?all=1").text
+
+
+def test_one_item_alone(depot: Depot, client: FlaskClient) -> None:
+    sign_in(client, "manager")
+    page = client.get("/manage?item=syringe-kit").text
+    assert "E Syringe kit</th>" in page and "A Naloxone nasal</th>" not in page
+    assert client.get("/manage?item=nothing").status_code == 404
+
+
+def test_every_number_opens_rows_with_the_same_sum(depot: Depot, client: FlaskClient) -> None:
+    depot.shelve(quantity=10)
+    depot.shelve(quantity=9, lot="SHORT", days=20)
+    depot.shelve(quantity=30, lot="LOT2", site="MN")
+    depot.shelve(quantity=4, lot="HELD").held = True
+    sign_in(client, "manager")
+    available = rows_of(depot)["NY"]["naloxone-nasal"].available
+    rows = client.get("/stock/export.csv?item=naloxone-nasal&state=NY&show=usable").text.splitlines()[1:]
+    assert available == 40 == sum(int(row.rsplit(",", 1)[1]) for row in rows)
+
+
+def test_packers_see_no_overview(depot: Depot, client: FlaskClient) -> None:
+    sign_in(client, "packer")
+    assert client.get("/manage").status_code == 403
+
+
+def test_demand_falls_out_of_the_window(depot: Depot) -> None:
+    demand.count(
+        depot.session,
+        item_id=depot.item("naloxone-nasal").id,
+        site_id=depot.site("OH").id,
+        state="OH",
+        day=clock.today() - timedelta(weeks=20),
+        quantity=5,
+    )
+    assert rows_of(depot)["OH"]["naloxone-nasal"].asked == 0

@@ -1,0 +1,58 @@
+"""What a visitor's browser does with our forms: read them, and send them back."""
+
+from html.parser import HTMLParser
+
+from flask.testing import FlaskClient
+from werkzeug.datastructures import MultiDict
+from werkzeug.test import TestResponse
+
+
+class _Fields(HTMLParser):
+    """Names and values a browser would send: hidden and text fields, ticked boxes, chosen options."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: MultiDict[str, str] = MultiDict()
+        self.inside = False
+        self.select = ""
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attributes}
+        if tag == "form":
+            self.inside = given.get("id") == "request"
+        if not self.inside:
+            return
+        if tag == "input" and (given.get("type") not in ("radio", "checkbox") or "checked" in given):
+            self.found.add(given["name"], given.get("value", ""))
+        if tag == "select":
+            self.select = given["name"]
+        if tag == "option" and "selected" in given:
+            self.found.add(self.select, given.get("value", "1"))
+
+
+def fields(page: str) -> MultiDict[str, str]:
+    """What the form `request` of a page would send as it stands."""
+    parser = _Fields()
+    parser.feed(page)
+    return parser.found
+
+
+def filled(client: FlaskClient, **changes: str) -> dict[str, object]:
+    """A whole request by Robin Example on a fresh form, ready for `/done`; `changes` win."""
+    return {
+        "form": fields(client.get("/").text)["form"],
+        "item": ["naloxone-nasal"],
+        "many-naloxone-nasal": "2",
+        "zip": "43215",
+        "state": "OH",
+        "name": "Robin Example",
+        "line1": "1 Sample St",
+        "city": "Sampleton",
+        "contact": "none",
+        **changes,
+    }
+
+
+def code_in(answer: TestResponse) -> str:
+    """The claim code on the last page."""
+    return answer.text.split('id="claim-code">')[1].split("<")[0]
