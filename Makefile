@@ -67,7 +67,7 @@ clean: ## Remove .venv, caches and compiled catalogs; never an instance
 
 .venv/python.stamp:
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	echo "Distro needs Python 3.11 or newer with venv; '$(PYTHON)' is $$($(PYTHON) -V 2>&1 || true)." >&2; \
+	echo "Distro needs Python 3.11 or newer with venv and pip; '$(PYTHON)' is not that." >&2; \
 	echo "On Debian: apt-get install python3-venv. Or name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@echo "Building .venv"
 	@$(PYTHON) -m venv .venv

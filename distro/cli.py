@@ -259,7 +259,9 @@ def routes_(surface: str, json_: bool) -> None:
 
 @main.command("demo")
 @click.option("--port", default=8000, show_default=True, help="Port of the pages.")
-@click.option("--instance", type=click.Path(path_type=Path), default=Path("instance"), show_default=True)
+@click.option(
+    "--instance", type=click.Path(path_type=Path), default=Path("instance"), envvar="DISTRO_INSTANCE", show_default=True
+)
 @click.option("--reset", is_flag=True, help="Throw the demo's data away and start over.")
 def demo_command(port: int, instance: Path, reset: bool) -> None:
     """Start everything with a believable depot: web, scheduler, local mailbox. Ctrl-C stops all.

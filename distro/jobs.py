@@ -120,6 +120,9 @@ def run_scheduler(app: Flask, settings: Settings) -> None:
 def _settle(session: Session, settings: Settings, order_ids: list[int]) -> None:
     if not order_ids:
         return
+    if not keyring.private_weeks(settings.keyring):
+        log.error("no private key in the keyring: %s requests wait for it", len(order_ids))
+        return
     touched: set[tuple[int, int]] = set()
     desk = triage.Desk(settings.keyring, publish.live_book(session), clock.now())
     for order_id in order_ids:

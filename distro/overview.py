@@ -22,6 +22,7 @@ from inventory.reorder import Cover
 from orders import queries
 
 Pair = tuple[int, int]  # site id, item id
+LONG_DAYS = 730  # beyond this the exact number says nothing
 
 blueprint = Blueprint("overview", __name__, url_prefix="/manage")
 guard(blueprint, Role.MANAGER, Role.ADMIN)
@@ -144,7 +145,11 @@ def in_words(cell: Cell) -> str:
         return "not sent here"
     if cell.level == "out":
         return "out of stock"
-    return "no requests" if cell.days == inf else f"{cell.days:,.0f} days"
+    if cell.days == inf:
+        return "no requests"
+    if cell.days > LONG_DAYS:
+        return "over 2 years"
+    return "1 day" if round(cell.days) == 1 else f"{cell.days:.0f} days"
 
 
 blueprint.add_app_template_filter(in_words, "cover_in_words")

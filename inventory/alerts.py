@@ -53,7 +53,7 @@ def open_alerts(session: Session) -> Sequence[Alert]:
 def sentence(alert: Alert) -> str:
     """What the alert says, in words that explain themselves."""
     left = (
-        f"{alert.available} {alert.item.unit} left, about {alert.cover_days:.0f} days at {alert.daily_demand:.1f} a day"
+        f"{alert.available} {alert.item.unit} left, {alert.cover_days:.1f} days at {alert.daily_demand:.1f} a day"
         if alert.available
         else f"none left, and {alert.daily_demand * 7:.1f} {alert.item.unit} a week are asked for"
     )

@@ -3,7 +3,7 @@
 Only `inventory.ledger` writes Movement and Balance.
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
@@ -72,6 +72,10 @@ class Site(Base):
 
     stocked: Mapped[list["SiteItem"]] = relationship(back_populates="site")
 
+    def may_send(self, item_ids: set[int], state: str) -> bool:
+        """Whether it sends all of these items, and sends to that state."""
+        return (not self.ships_to or state in self.ships_to) and item_ids <= {one.item_id for one in self.stocked}
+
 
 class SiteItem(Base):
     """A site may send this item, and reorders it with this lead time."""
@@ -127,6 +131,11 @@ class Lot(Base):
 
     item: Mapped[Item] = relationship()
     fund: Mapped[Fund] = relationship()
+
+    @property
+    def send_until(self) -> date:
+        """The last day it may leave, so that enough life is left when it arrives."""
+        return self.expires_on - timedelta(days=self.item.min_life_days)
 
 
 class Balance(Base):

@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from io import StringIO
 from typing import Any
 
@@ -52,17 +52,12 @@ def life(lot: Lot, today: date) -> str:
         return "held"
     if lot.expires_on <= today:
         return "expired"
-    return "good" if lot.expires_on >= today + timedelta(days=lot.item.min_life_days) else "short life"
+    return "good" if today <= lot.send_until else "short life"
 
 
 def senders(sites: Iterable[Site], state: str, item_id: int | None) -> list[Site]:
     """The warehouses that may send an item (None: anything) to a state."""
-    return [
-        site
-        for site in sites
-        if (not site.ships_to or state in site.ships_to)
-        and (item_id is None or item_id in {stocked.item_id for stocked in site.stocked})
-    ]
+    return [site for site in sites if site.may_send(set() if item_id is None else {item_id}, state)]
 
 
 def read_filter(session: Session, asked: Mapping[str, str], own: Site | None) -> Filter:

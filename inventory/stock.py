@@ -1,7 +1,8 @@
 """Reads of stock: what stands where, and how long it will last."""
 
+from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from sqlalchemy import func, select
@@ -56,15 +57,16 @@ def rows(session: Session) -> list[dict[str, Any]]:
 def usable(session: Session, today: date) -> dict[tuple[int, int], int]:
     """Available units by (site id, item id): not promised, not held, with enough life left to send today."""
     query = (
-        select(Balance.site_id, Lot.item_id, Lot.expires_on, Item.min_life_days, Balance.on_hand - Balance.reserved)
-        .join(Lot, Balance.lot_id == Lot.id)
-        .join(Item, Lot.item_id == Item.id)
+        select(Balance.site_id, Lot, Balance.on_hand - Balance.reserved)
+        .join(Balance.lot)
+        .join(Lot.item)
         .where(Lot.held.is_(False), Balance.on_hand > Balance.reserved)
+        .options(contains_eager(Lot.item))
     )
-    sums: dict[tuple[int, int], int] = {}
-    for site, item, expires_on, min_life_days, units in session.execute(query):
-        if expires_on >= today + timedelta(days=min_life_days):
-            sums[site, item] = sums.get((site, item), 0) + units
+    sums: dict[tuple[int, int], int] = defaultdict(int)
+    for site, lot, units in session.execute(query):
+        if today <= lot.send_until:
+            sums[site, lot.item_id] += units
     return sums
 
 

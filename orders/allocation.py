@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Shelf:
     item_id: int
     available: int
     expires_on: date
-    min_life_days: int
+    send_until: date
     fund_items: frozenset[str]
     fund_states: frozenset[str]
     item_code: str
@@ -24,7 +24,7 @@ class Shelf:
     def may_serve(self, state: str, today: date) -> bool:
         """Whether its fund may pay for this item there, and enough life is left to send it today."""
         return (
-            self.expires_on >= today + timedelta(days=self.min_life_days)
+            today <= self.send_until
             and (not self.fund_items or self.item_code in self.fund_items)
             and (not self.fund_states or state in self.fund_states)
         )

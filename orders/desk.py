@@ -20,7 +20,7 @@ from distro.db import db
 from distro.errors import InvalidInput, NotFound, Refusal
 from geo import publish
 from inventory.shelves import own_site
-from orders import labels, queries, recheck, triage, workflow
+from orders import labels, queries, triage, workflow
 from orders.models import RESERVING, Allocation, Line, Order, Status
 from orders.triage import Desk
 
@@ -105,8 +105,13 @@ def print_label(number: str) -> ResponseReturnValue:
     try:
         workflow.note_label(session, order, by=current_user.username, at=clock.now())
         session.commit()
+    except Refusal as refusal:
+        return _refused(number, refusal)
+    try:
         person = triage.open_person(order, current_settings().keyring)
     except Refusal as refusal:
+        workflow.take_label_back(order)
+        session.commit()
         return _refused(number, refusal)
     contents = [(line.item.letter, line.quantity) for line in order.lines]
     return_lines = order.site.return_lines if order.site else []
@@ -167,7 +172,8 @@ def _pick(order: Order, typed: str) -> str:
 
 def _pack(order: Order) -> str:
     session, now = db.session(), clock.now()
-    barred = recheck.why_barred(session, order, Desk(current_settings().keyring, publish.live_book(session), now))
+    desk = Desk(current_settings().keyring, publish.live_book(session), now)
+    barred = triage.objection_today(session, order, desk)
     workflow.pack(session, order, packer=current_user, barred=barred, at=now)
     if barred:
         session.commit()  # it stays with a person, whatever the packer does next

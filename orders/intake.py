@@ -105,7 +105,7 @@ def store(session: Session, request: SealedRequest) -> bool:
 
     The unique nonce tag decides, so two answers to one form cannot both win.
     """
-    items = {code: id for code, id in session.execute(select(Item.code, Item.id).where(Item.code.in_(request.wanted)))}
+    items = {item.code: item.id for item in session.scalars(select(Item).where(Item.code.in_(request.wanted)))}
     order = Order(
         uid=UUID(request.uid),
         number=request.number,

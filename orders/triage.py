@@ -71,7 +71,7 @@ def settle(session: Session, order: Order, desk: Desk) -> None:
     order.ruleset_id, order.decision = judgement.ruleset_id, judgement.record()
     sites = authorised_sites(session, order, place)
     _count_demand(session, order, sites, desk.today)
-    note = _why_hold(order, judgement, sites)
+    note = objection(order, judgement) or ("" if sites else f"No warehouse sends all of this to {order.state}.")
     if note:
         workflow.hold(session, order, note=note, at=desk.now)
         return
@@ -98,16 +98,31 @@ def judge_order(order: Order, person: Person, place: Place, desk: Desk) -> Judge
     return judge(desk.book, place, [line.item.code for line in order.lines], facts, desk.today)
 
 
+def objection(order: Order, judgement: Judgement) -> str:
+    """Why the rules do not let an order go by itself; empty if they do. A person's release covers doubt, never a no."""
+    barred = judgement.items(Effect.DENY)
+    unsure = judgement.items(Effect.REVIEW, Effect.ASK)
+    if barred:
+        return f"The rules do not let us send {', '.join(barred)} to {order.state}."
+    if unsure and not order.released:
+        return f"A person checks {', '.join(unsure)} for {order.state}."
+    return ""
+
+
+def objection_today(session: Session, order: Order, desk: Desk) -> str:
+    """The objection of today's rules, asked again on the day of packing. Raises KeyGone, SealBroken, AddressErased.
+
+    The address is opened for its place alone; nothing of it is given back.
+    """
+    person = open_person(order, desk.keyring)
+    return objection(order, judge_order(order, person, places.find(session, person.zip), desk))
+
+
 def authorised_sites(session: Session, order: Order, place: Place) -> list[Site]:
     """Sites that send all of the order's items to its state, nearest first."""
     item_ids = {line.item_id for line in order.lines}
     sites = session.scalars(select(Site).options(selectinload(Site.stocked)).order_by(Site.id)).all()
-    fit = {
-        site.code: site
-        for site in sites
-        if (not site.ships_to or order.state in site.ships_to)
-        and item_ids <= {stocked.item_id for stocked in site.stocked}
-    }
+    fit = {site.code: site for site in sites if site.may_send(item_ids, order.state)}
     points = [(site.code, site.latitude, site.longitude) for site in fit.values()]
     return [fit[code] for code in places.nearest(place, points)]
 
@@ -131,7 +146,7 @@ def shelves(session: Session, item_ids: Mapping[int, int]) -> Sequence[Shelf]:
             item_id=lot.item_id,
             available=balance.available,
             expires_on=lot.expires_on,
-            min_life_days=item.min_life_days,
+            send_until=lot.send_until,
             fund_items=frozenset(fund.item_codes),
             fund_states=frozenset(fund.states),
             item_code=item.code,
@@ -158,18 +173,6 @@ def held(session: Session) -> Sequence[Order]:
     """What waits for a person, oldest first."""
     query = select(Order).where(Order.status == Status.HELD).order_by(Order.id)
     return session.scalars(query.options(selectinload(Order.lines).joinedload(Line.item))).all()
-
-
-def _why_hold(order: Order, judgement: Judgement, sites: Sequence[Site]) -> str:
-    barred = judgement.items(Effect.DENY)
-    unsure = judgement.items(Effect.REVIEW, Effect.ASK)
-    if barred:
-        return f"The rules do not let us send {', '.join(barred)} to {order.state}."
-    if not sites:
-        return f"No warehouse sends all of this to {order.state}."
-    if unsure and not order.released:
-        return f"A person checks {', '.join(unsure)} for {order.state}."
-    return ""
 
 
 def _count_demand(session: Session, order: Order, sites: Sequence[Site], today: date) -> None:

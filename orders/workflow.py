@@ -198,6 +198,12 @@ def note_label(session: Session, order: Order, *, by: str, at: datetime) -> None
     order.parcel.labelled_on = at.date()
 
 
+def take_label_back(order: Order) -> None:
+    """No label came out, since the address could not be opened: the order is not ready to ship."""
+    if order.parcel is not None:
+        order.parcel.labelled_on = None
+
+
 def ship(session: Session, order: Order, *, by: str, at: datetime) -> None:
     """The parcel leaves: promised units go off the shelf for good. Raises NotLabelled or AlreadyMoved."""
     if order.status == Status.PACKED and (order.parcel is None or order.parcel.labelled_on is None):

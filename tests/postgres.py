@@ -89,11 +89,14 @@ def _readable(bin_folder: Path, home: Path, account: pwd.struct_passwd | None) -
             return bin_folder
     except PermissionError:
         pass
-    copy = shutil.copytree(bin_folder.parent, home / "pginstall", symlinks=True)
+    package = bin_folder.parent.parent
+    copy = home / "copy"
+    for folder in (package, package.with_name(f"{package.name}.libs")):  # the binaries look for the libraries beside
+        shutil.copytree(folder, copy / folder.name, symlinks=True)
     if account:
         for path in (copy, *copy.rglob("*")):
             os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
-    return copy / "bin"
+    return copy / bin_folder.relative_to(package.parent)
 
 
 def _wait_for(server: "Popen[bytes]", pg_isready: Path, home: Path, log: Path) -> None:

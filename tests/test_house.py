@@ -36,7 +36,7 @@ INLINE = re.compile(
 )
 BINARY = {".png", ".ico", ".woff2", ".pdf", ".gz", ".mo"}
 # Statutes and sources keep their official wording, and tests that look for a word must name it.
-QUOTES_OTHERS = re.compile(r"geo/data/|tests/test_house\.py$|tests/geo/test_starter_rules\.py$")
+QUOTES_OTHERS = re.compile(r"geo/data/|tests/(test_house|geo/test_starter_rules|orders/test_public)\.py$")
 
 
 def _tracked() -> list[Path]:

@@ -76,6 +76,16 @@ def test_without_the_keyring_a_request_is_kept_for_a_person(depot: Depot) -> Non
     assert order.status == Status.HELD and "key" in order.note
 
 
+def test_without_any_keyring_requests_stay_as_they_came(depot: Depot, caplog: pytest.LogCaptureFixture) -> None:
+    order = depot.request()
+    depot.settings.keyring.rename(depot.settings.instance / "away")
+    depot.settle()
+    assert order.status == Status.RECEIVED and "no private key" in caplog.text
+    (depot.settings.instance / "away").rename(depot.settings.keyring)
+    depot.settle()
+    assert order.status == Status.WAITING
+
+
 def test_without_live_rules_requests_wait(app: Flask, settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     with clock.at(clock.now()):
         jobs.run_once(app, settings, jobs.check_requests)

@@ -22,6 +22,8 @@ def cell(**values: int | float) -> Cell:
         ({}, "ok", 50, "50 days"),
         ({"available": 42}, "ok", 21, "21 days"),
         ({"available": 41}, "low", 20.5, "20 days"),
+        ({"available": 2}, "low", 1, "1 day"),
+        ({"available": 2_000}, "ok", 1_000, "over 2 years"),
         ({"available": 0}, "out", 0, "out of stock"),
         ({"available": 0, "daily": 0.0}, "out", inf, "out of stock"),
         ({"daily": 0.0}, "ok", inf, "no requests"),

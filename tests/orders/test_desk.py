@@ -4,7 +4,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
-from distro import audit, clock
+from distro import audit, clock, keyring
 from geo.models import Rule, Ruleset
 from orders.models import Allocation, Order, Status
 from tests.depot import Depot, sign_in
@@ -292,3 +292,16 @@ def test_a_form_without_its_token_changes_nothing(depot: Depot, packer: FlaskCli
 def test_reviewers_do_not_pack(depot: Depot, client: FlaskClient) -> None:
     sign_in(client, "reviewer")
     assert client.get("/desk").status_code == 403
+
+
+def test_an_address_that_cannot_be_opened_leaves_no_label_behind(depot: Depot, packer: FlaskClient) -> None:
+    depot.shelve()
+    order = depot.allocated()
+    pack(packer, order)
+    keyring.destroy(depot.settings.keyring, order.epoch)
+    answer = post(packer, f"/desk/orders/{order.number}/label")
+    assert answer.status_code == 410 and "cannot be opened" in said(answer)[0]
+    depot.session.expire_all()
+    assert order.parcel is not None and order.parcel.labelled_on is None
+    assert audit.count(depot.session, action="open address", subject=order.document) == 1
+    assert "Print the label" in said(post(packer, f"/desk/orders/{order.number}/ship"))[0]
