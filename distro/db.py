@@ -5,14 +5,15 @@ from enum import StrEnum
 from sqlite3 import Connection as SqliteConnection
 from typing import Any
 
-from flask import Flask, has_request_context, request
+from flask import Flask, g, has_request_context, request
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Enum, MetaData, event
+from sqlalchemy import DateTime, Enum, MetaData, event, make_url
 from sqlalchemy.engine import Connection, Dialect, Engine
 from sqlalchemy.orm import DeclarativeBase, registry
 from sqlalchemy.types import JSON, TypeDecorator
 
-BUSY_TIMEOUT_MS = 5_000
+BUSY_TIMEOUT_MS = 5_000  # how long a writer waits for another before it gives up, on both engines
+CONNECT_TIMEOUT_S = 3
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -66,7 +67,15 @@ db = SQLAlchemy(model_class=Base)
 
 
 def init_db(app: Flask) -> None:
-    """Bind the database to an app, and set up SQLite connections if that is what it is."""
+    """Bind the database to an app, and set up its connections so that none waits for ever."""
+    options: dict[str, Any] = {"hide_parameters": True}  # bound values stay out of error texts
+    if make_url(app.config["SQLALCHEMY_DATABASE_URI"]).get_backend_name() == "postgresql":
+        options["pool_pre_ping"] = True  # a restarted server costs one new connection, not an error
+        options["connect_args"] = {
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "options": f"-c lock_timeout={BUSY_TIMEOUT_MS}",
+        }
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
     db.init_app(app)
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
@@ -92,5 +101,5 @@ def _set_up_sqlite(engine: Engine) -> None:
     def begin(connection: Connection) -> None:
         # A deferred transaction that writes after reading can fail at once under load; taking the write
         # lock first makes writers queue instead. Pages that only read need no lock.
-        reads_only = has_request_context() and request.method in ("GET", "HEAD")
+        reads_only = has_request_context() and (request.method in ("GET", "HEAD") or g.get("only_reads", False))
         connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")

@@ -4,15 +4,12 @@ What was typed travels in hidden fields from page to page. Each page checks all 
 matter which way someone got there. Nothing is stored until the last one.
 """
 
-import gzip
-
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
-from werkzeug.wrappers import Response
 
 from distro import clock
 from distro.auth import open_to_all
@@ -29,7 +26,7 @@ from orders.models import Order
 
 AWAY = (OperationalError, InterfaceError, PoolExhausted)  # the database is locked, full or gone
 ELSEWHERE = "https://www.weather.gov/"
-COMPRESS_FROM = 500  # bytes; below it gzip gains nothing
+WRITES = ("done", "cancel", "erase")  # the views here that store something
 
 blueprint = Blueprint("public", __name__)
 open_to_all(blueprint, "en", "es")
@@ -166,15 +163,10 @@ def _try_later(problem: Exception) -> ResponseReturnValue:
     return render_template("public/again.html", sentence=sentence, kept=kept), 503
 
 
-@blueprint.after_request
-def _compress(response: Response) -> Response:
-    """Gzip pages. No cookie and no secret of ours stands in them, so lengths tell an onlooker nothing new."""
-    response.vary.add("Accept-Encoding")
-    body = response.get_data()
-    if request.accept_encodings.quality("gzip") > 0 and len(body) >= COMPRESS_FROM:
-        response.set_data(gzip.compress(body, 6, mtime=0))
-        response.headers["Content-Encoding"] = "gzip"
-    return response
+@blueprint.before_request
+def _only_reads() -> None:
+    """Most forms here only look things up, so on SQLite they need not wait for writers."""
+    g.only_reads = (request.endpoint or "").rpartition(".")[2] not in WRITES
 
 
 def _check_so_far(typed: Draft, *, tables: bool = True) -> tuple[dict[str, int], dict[str, str], Judgement | None]:

@@ -11,6 +11,7 @@ from sqlalchemy import create_engine, select
 
 from distro import clock
 from distro.config import Settings
+from distro.db import db
 from orders import spool
 from orders.models import Order
 from tests.depot import Depot
@@ -117,13 +118,17 @@ def test_a_public_process_needs_no_private_key(client: FlaskClient, depot: Depot
 
 @contextmanager
 def _locked(url: str) -> Iterator[None]:
-    """The tables of a request, held by somebody else; waits are cut short where the engine lets us."""
+    """The tables of a request, held by somebody else; PostgreSQL is told not to wait for ever, as SQLite is."""
     engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        hold = "BEGIN IMMEDIATE"
+    else:
+        hold = "LOCK TABLE orders, items IN ACCESS EXCLUSIVE MODE"
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f'ALTER DATABASE "{engine.url.database}" SET lock_timeout = 300')
+        db.engine.dispose()
     with engine.connect() as connection:
-        if engine.dialect.name == "sqlite":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        else:
-            connection.exec_driver_sql("LOCK TABLE orders, items IN ACCESS EXCLUSIVE MODE")
+        connection.exec_driver_sql(hold)
         yield
         connection.rollback()
     engine.dispose()
