@@ -116,6 +116,7 @@ def run(instance: Path, *, port: int, reset: bool) -> None:
         "scheduler": subprocess.Popen([*command, "scheduler"], env=environment),
     }
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell started us with it ignored
     try:
         _wait_until_ready(settings, parts, port)
         _say_where(instance, port)

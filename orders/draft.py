@@ -20,7 +20,7 @@ from geo.places import Place, ZipUnknown
 from geo.publish import live_book
 from geo.rules import Effect, Facts
 from inventory.models import Item
-from orders.eligibility import Judgement, judge
+from orders.eligibility import Judgement, judge, served
 from orders.schemas import AddressSchema, AgeSchema, ContactSchema, NeedSchema
 
 FIELDS = ("form", "zip", "state", "age", "name", "line1", "line2", "city", "sure", "contact", "email", "phone", "then")
@@ -89,9 +89,10 @@ def answer(session: Session, draft: Draft, wanted: Mapping[str, int], place: Pla
     book = live_book(session)
     state = draft.typed["state"] if draft.typed["state"] in place.states else None
     least, below = read_age(draft)
-    judgement = judge(book, place, list(wanted), Facts(state=state, age=least), on)
+    there = served(session, place, Facts(state=state))
+    judgement = judge(book, place, wanted, Facts(state=state, age=least), on, served=there)
     if least is not None and any(least < age < below for age in min_ages(judgement)):
-        return judge(book, place, list(wanted), Facts(state=state), on)  # another age counts here: ask again
+        return judge(book, place, wanted, Facts(state=state), on, served=there)  # another age counts here: ask again
     return judgement
 
 

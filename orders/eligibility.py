@@ -1,12 +1,33 @@
-"""What the rules say to a whole request: asked at intake, at triage and again on the day of packing."""
+"""What can be sent to a place: what the rules say, and whether any warehouse sends it there at all.
+
+Asked at intake, at triage and again on the day of packing.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
 from geo.places import Place
-from geo.rules import Decision, Effect, Facts, RuleBook, decide
+from geo.rules import Decision, Effect, Facts, Reason, RuleBook, decide
+from inventory.models import Item, Site
+
+_NO_WAREHOUSE = Decision(
+    Effect.DENY,
+    None,
+    None,
+    (
+        Reason(
+            "no-warehouse",
+            Effect.DENY,
+            "None of our warehouses can mail this there yet. A program near you may have it.",
+            "Ninguno de nuestros almacenes puede enviar esto allí todavía. Un programa cerca de usted puede tenerlo.",
+        ),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +49,24 @@ class Judgement:
         }
 
 
-def judge(book: RuleBook, place: Place, codes: Iterable[str], facts: Facts, on: date) -> Judgement:
-    """Decide each item for a place on a day."""
-    return Judgement(book.id, {code: decide(book, place, code, facts, on) for code in codes})
+def judge(
+    book: RuleBook, place: Place, codes: Iterable[str], facts: Facts, on: date, *, served: frozenset[str]
+) -> Judgement:
+    """Decide each item for a place on a day. `served` are the items that some warehouse sends there."""
+    return Judgement(
+        book.id,
+        {code: decide(book, place, code, facts, on) if code in served else _NO_WAREHOUSE for code in codes},
+    )
+
+
+def served(session: Session, place: Place, facts: Facts) -> frozenset[str]:
+    """Codes of the items that some warehouse sends to the place, or to any state it may lie in if none is named."""
+    states = place.states if facts.state is None else (facts.state,)
+    sites = session.scalars(select(Site).options(selectinload(Site.stocked))).all()
+    codes = {item.id: item.code for item in session.scalars(select(Item))}
+    return frozenset(
+        codes[stocked.item_id]
+        for site in sites
+        for stocked in site.stocked
+        if any(site.may_send({stocked.item_id}, state) for state in states)
+    )

@@ -20,7 +20,7 @@ from inventory import demand
 from inventory.models import Balance, Fund, Item, Lot, Site
 from orders import workflow
 from orders.allocation import Shelf, plan
-from orders.eligibility import Judgement, judge
+from orders.eligibility import Judgement, judge, served
 from orders.intake import Person
 from orders.models import Line, Order, Status
 
@@ -67,7 +67,7 @@ def settle(session: Session, order: Order, desk: Desk) -> None:
         note = f"The address could not be checked: {type(problem).__doc__}"
         workflow.hold(session, order, note=note, at=desk.now)
         return
-    judgement = judge_order(order, person, place, desk)
+    judgement = judge_order(session, order, person, place, desk)
     order.ruleset_id, order.decision = judgement.ruleset_id, judgement.record()
     sites = authorised_sites(session, order, place)
     _count_demand(session, order, sites, desk.today)
@@ -92,10 +92,11 @@ def open_person(order: Order, keyring_directory: Path) -> Person:
     return Person.from_text(keyring.open_box(keyring_directory, order.epoch, order.uid, order.sealed))
 
 
-def judge_order(order: Order, person: Person, place: Place, desk: Desk) -> Judgement:
-    """What the live rules say to an order today."""
+def judge_order(session: Session, order: Order, person: Person, place: Place, desk: Desk) -> Judgement:
+    """What can be sent of an order today."""
     facts = Facts(state=person.state, age=person.at_least)
-    return judge(desk.book, place, [line.item.code for line in order.lines], facts, desk.today)
+    codes = [line.item.code for line in order.lines]
+    return judge(desk.book, place, codes, facts, desk.today, served=served(session, place, facts))
 
 
 def objection(order: Order, judgement: Judgement) -> str:
@@ -103,7 +104,7 @@ def objection(order: Order, judgement: Judgement) -> str:
     barred = judgement.items(Effect.DENY)
     unsure = judgement.items(Effect.REVIEW, Effect.ASK)
     if barred:
-        return f"The rules do not let us send {', '.join(barred)} to {order.state}."
+        return f"We may not send {', '.join(barred)} to {order.state}."
     if unsure and not order.released:
         return f"A person checks {', '.join(unsure)} for {order.state}."
     return ""
@@ -115,7 +116,7 @@ def objection_today(session: Session, order: Order, desk: Desk) -> str:
     The address is opened for its place alone; nothing of it is given back.
     """
     person = open_person(order, desk.keyring)
-    return objection(order, judge_order(order, person, places.find(session, person.zip), desk))
+    return objection(order, judge_order(session, order, person, places.find(session, person.zip), desk))
 
 
 def authorised_sites(session: Session, order: Order, place: Place) -> list[Site]:

@@ -20,7 +20,7 @@ from uuid import uuid4
 import pytest
 from flask import Flask, has_app_context
 from flask.testing import FlaskClient
-from sqlalchemy import URL, NullPool, create_engine, make_url, text
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url, text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
@@ -103,7 +103,8 @@ class PostgresDatabases:
         if url == self._reused:
             # Rows are deleted, children first; TRUNCATE makes new files for every table and takes 100 ms.
             rows = (f'DELETE FROM "{table.name}"' for table in reversed(Base.metadata.sorted_tables))
-            _execute(url, "SET lock_timeout = '10s'", *rows, RESTART_COUNTERS)
+            undo = f"ALTER DATABASE {make_url(url).database} RESET ALL"  # settings a test may have made
+            _execute(url, "SET lock_timeout = '10s'", *rows, RESTART_COUNTERS, undo)
         else:
             self._drop(url)
 
@@ -131,7 +132,16 @@ def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 def database_url(databases: Databases) -> Iterator[str]:
     """A database that has every table and no row."""
     url = databases.with_tables()
+    used: set[Engine] = set()  # by any application the test makes; a connection left open would warn in some later test
+
+    def remember(connection: Connection) -> None:
+        used.add(connection.engine)
+
+    event.listen(Engine, "engine_connect", remember)
     yield url
+    event.remove(Engine, "engine_connect", remember)
+    for engine in used:
+        engine.dispose()
     databases.take_back(url)
 
 
@@ -152,14 +162,12 @@ def settings(tmp_path: Path, database_url: str, keys: Path) -> Settings:
 
 
 @pytest.fixture
-def app(settings: Settings) -> Iterator[Flask]:
+def app(settings: Settings) -> Flask:
     """The application on that instance."""
     app = create_app(settings)
     app.testing = True
     app.test_client_class = VisitorClient
-    yield app
-    with app.app_context():
-        db.engine.dispose()
+    return app
 
 
 @pytest.fixture

@@ -116,7 +116,7 @@ def test_templates_carry_no_inline_script_and_no_inline_style(texts: dict[str, s
 
 
 def _lint_imports(folder: Path) -> "subprocess.CompletedProcess[str]":
-    command = [LINT_IMPORTS, "--no-cache", "--no-logo"]
+    command = [str(LINT_IMPORTS), "--no-cache", "--no-logo"]
     return subprocess.run(command, cwd=folder, env={"PYTHONPATH": str(folder)}, capture_output=True, text=True)
 
 

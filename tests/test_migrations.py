@@ -132,7 +132,8 @@ def _fill() -> None:
 
 def _lots_with_a_fund() -> int | None:
     with db.engine.begin() as connection:
-        return connection.scalar(text("SELECT count(*) FROM lots JOIN funds ON funds.id = lots.fund_id"))
+        found: int | None = connection.scalar(text("SELECT count(*) FROM lots JOIN funds ON funds.id = lots.fund_id"))
+    return found
 
 
 def _with_another_version(folder: Path, step: str) -> str:

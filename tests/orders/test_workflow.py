@@ -204,3 +204,11 @@ def test_what_is_not_on_the_shelf_is_corrected_and_planned_again(depot: Depot) -
     depot.settle()
     assert [a.lot.number for a in order.allocations] == ["THERE"]
     assert not list(ledger.differences(depot.session))
+
+
+def test_what_no_warehouse_sends_there_is_held_even_where_the_rules_allow_it(depot: Depot) -> None:
+    depot.shelve("syringe-kit", site="MN", lot="K1")
+    depot.site("MN").ships_to = ["NY"]
+    order = depot.request({"syringe-kit": 1}, zip="55401", state="MN")
+    depot.settle()
+    assert order.status == Status.HELD and "syringe-kit" in order.note
