@@ -1,6 +1,7 @@
 """create_app: the only place that knows every part."""
 
 import gzip
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,12 @@ from typing import Any
 from flask import Blueprint, Flask, current_app, has_request_context, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import Babel, gettext
+from flask_babel import lazy_gettext as _l
 from flask_bootstrap import Bootstrap5
 from flask_migrate import Migrate
 from jinja2 import StrictUndefined
+from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, InterfaceError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
@@ -38,6 +42,9 @@ PUBLIC_SECURITY = (
     "frame-ancestors 'none'"
 )
 STAFF_SECURITY = PUBLIC_SECURITY + "; script-src 'self'; font-src 'self'; connect-src 'self'"
+BROKEN = _l("Something went wrong. Nothing was lost. Please try again.")
+BUSY_OR_AWAY = "The database is busy or away. Nothing was changed. Please try again in a minute."
+SEND_AGAIN = "The database is busy or away. Nothing was changed. Go back and send the form again."
 COMPRESS_FROM = 500  # bytes; below it gzip gains nothing
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -47,6 +54,17 @@ HEADERS = {
     "X-Robots-Tag": "noindex",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+
+
+AWAY = (DatabaseError, InterfaceError, PoolExhausted)
+OUR_FAULT = (DataError, IntegrityError, ProgrammingError)  # of those, what says nothing about the database
+
+
+class Unreadable(Refusal):
+    """A request holds a NUL character, which no keyboard types and PostgreSQL does not store."""
+
+    status = 400
+    sentence = _l("This page could not be read. Please go back and try again.")
 
 
 class App(Flask):
@@ -88,8 +106,11 @@ def create_app(settings: Settings) -> Flask:
         app.register_blueprint(public.blueprint, name="es", url_prefix="/es")
     if settings.surface is not Surface.PUBLIC:
         _open_staff_side(app, settings)
+    app.before_request(_refuse_nul)
     app.after_request(_send_headers)
     app.register_error_handler(Refusal, _refuse)
+    for kind in AWAY:
+        app.register_error_handler(kind, _answer_database_error)
     app.register_error_handler(HTTPException, _answer_http_error)
     return app
 
@@ -120,6 +141,13 @@ def _locale() -> str:
     return "es" if has_request_context() and (request.path + "/").startswith("/es/") else "en"
 
 
+def _refuse_nul() -> None:
+    """Refuse a NUL anywhere in path, query or form, once for all pages."""
+    typed = [*request.args.items(multi=True), *request.form.items(multi=True)]
+    if any("\0" in text for text in (request.path, *(text for pair in typed for text in pair))):
+        raise Unreadable
+
+
 def _send_headers(response: Response) -> Response:
     public = request.blueprint in (None, "en", "es")
     response.headers["Content-Security-Policy"] = PUBLIC_SECURITY if public else STAFF_SECURITY
@@ -128,16 +156,19 @@ def _send_headers(response: Response) -> Response:
         response.cache_control.public = True
     else:
         response.headers["Cache-Control"] = "no-store"
-    if public:
+    if public and request.method == "GET":
         _compress(response)
     return response
 
 
 def _compress(response: Response) -> None:
-    """Gzip text. Public pages hold no cookie and no secret of ours, so a length tells an onlooker nothing new."""
+    """Gzip text. What is got holds no code and nothing typed, so its length tells an onlooker nothing new.
+
+    Answers to posted forms do hold them and are not compressed, lest their length give them away (BREACH).
+    """
     response.vary.add("Accept-Encoding")
     if (
-        "gzip" in request.accept_encodings.values()
+        request.accept_encodings["gzip"] > 0
         and (response.mimetype or "").startswith("text/")
         and response.status_code == HTTPStatus.OK
     ):
@@ -149,13 +180,23 @@ def _compress(response: Response) -> None:
 
 
 def _refuse(refusal: Refusal) -> ResponseReturnValue:
-    db.session.rollback()
+    _roll_back()
     return _error_page(str(refusal), refusal.status)
+
+
+def _answer_database_error(problem: SQLAlchemyError) -> ResponseReturnValue:
+    """The database is away, or refused what we sent: say so on a page that does not need it."""
+    current_app.logger.error("%s: %s", request.endpoint, where_it_broke(problem))
+    _roll_back()
+    if isinstance(problem, OUR_FAULT):
+        return _error_page(str(BROKEN), 500)
+    return _away_page()
 
 
 def _answer_http_error(error: HTTPException) -> ResponseReturnValue:
     if error.response is not None:  # a redirect
         return error.get_response()
+    _roll_back()
     sentences = {
         400: gettext("This page could not be read. Please go back and try again."),
         401: gettext("Please sign in."),
@@ -164,7 +205,14 @@ def _answer_http_error(error: HTTPException) -> ResponseReturnValue:
         413: gettext("That was too much to send at once. Please shorten it."),
     }
     code = error.code or 500
-    return _error_page(sentences.get(code, gettext("Something went wrong. Nothing was lost. Please try again.")), code)
+    if isinstance(getattr(error, "original_exception", None), AWAY):  # no page could be made of another error
+        return _away_page()
+    return _error_page(str(sentences.get(code, BROKEN)), code)
+
+
+def _roll_back() -> None:
+    with suppress(SQLAlchemyError):  # a connection that is gone cannot, and need not, be rolled back
+        db.session.rollback()
 
 
 def _error_page(sentence: str, status: int) -> ResponseReturnValue:
@@ -172,5 +220,18 @@ def _error_page(sentence: str, status: int) -> ResponseReturnValue:
         return jsonify(error=sentence), status
     settings: Settings = current_app.config["SETTINGS"]
     staff = request.blueprint not in (None, "en", "es") or settings.surface is Surface.STAFF
-    template = "refusal.html" if staff else "public/refusal.html"
-    return render_template(template, sentence=sentence, title=HTTPStatus(status).phrase), status
+    facts = {"sentence": sentence, "title": HTTPStatus(status).phrase}
+    if staff and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        # Not by render_template, which would first ask the database who is signed in.
+        kept = _posted() if status == HTTPStatus.SERVICE_UNAVAILABLE else []
+        return current_app.jinja_env.get_template("away.html").render(facts, kept=kept), status
+    return render_template("refusal.html" if staff else "public/refusal.html", **facts), status
+
+
+def _away_page() -> ResponseReturnValue:
+    return _error_page(SEND_AGAIN if _posted() else BUSY_OR_AWAY, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def _posted() -> list[tuple[str, str]]:
+    """What was posted, for sending it again; nothing where a password is among it."""
+    return [] if "password" in request.form else list(request.form.items(multi=True))

@@ -1,5 +1,6 @@
 """Staff: users, roles, and the guard each blueprint puts before its pages."""
 
+import re
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -57,6 +58,8 @@ login_manager.login_view = "login.sign_in"
 login_manager.login_message = "Please sign in."
 
 _guards: dict[str, str] = {}
+_USERNAME = re.compile(r"[\w.@+-]{1,64}")
+_EMAIL = re.compile(r"(?=.{3,254}$)[!-?A-~]+@[!-?A-~]+")
 _hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 
 
@@ -68,7 +71,11 @@ def _load_user(user_id: str) -> User | None:
 def add_user(
     session: Session, *, username: str, role: Role, password: str, email: str = "", site_code: str | None = None
 ) -> User:
-    """Add a member of staff. Raises InvalidInput if the name is taken or the password too short."""
+    """Add a member of staff. Raises InvalidInput if a value cannot be used or the name is taken."""
+    if not _USERNAME.fullmatch(username):
+        raise InvalidInput(problem="A username has 1 to 64 letters, digits or any of . _ - @ +, and no spaces.")
+    if email and not _EMAIL.fullmatch(email):
+        raise InvalidInput(problem="An email address looks like name@example.org.")
     if len(password) < MIN_PASSWORD:
         raise InvalidInput(problem=f"A password needs at least {MIN_PASSWORD} characters.")
     if session.scalar(select(User.id).where(User.username == username)):

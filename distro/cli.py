@@ -1,42 +1,33 @@
 """The `distro` command. The instance it works on is DISTRO_INSTANCE, or ./instance."""
 
-import json
 import secrets
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import click
 import flask_migrate
 from flask import Flask
+from sqlalchemy import select
 
-from distro import clock, demo, jobs, keyring
+from distro import audit, clock, demo, jobs, keyring
 from distro.app import create_app, routes
 from distro.auth import Role, add_user
 from distro.config import Settings, Surface
+from distro.console import Group, check_address, check_keys_file, print_one, print_rows
 from distro.db import db
-from distro.errors import NotFound, Refusal
+from distro.errors import NotFound
 from distro.serve import serve as serve_app
 from geo import places, publish
 from geo.load import load_places
 from geo.models import Ruleset
 from inventory import ledger, stock
-from inventory.models import Bin, Lot
+from inventory.models import Bin, Lot, Site
 from orders import queries
 
+PORT = click.IntRange(1, 65_535)
+NUMBER = click.IntRange(1, 2**31 - 1)  # of a row
 as_json = click.option("--json", "json_", is_flag=True, help="Print JSON, for scripts.")
-
-
-class Group(click.Group):
-    """Turns a refusal into its sentence and exit status 1, instead of a traceback."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except Refusal as refusal:
-            raise click.ClickException(str(refusal)) from None
 
 
 @click.group(cls=Group)
@@ -50,8 +41,8 @@ def main() -> None:
 
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8000, show_default=True, help="Port to listen on.")
-@click.option("--workers", default=2, show_default=True, help="Web processes.")
+@click.option("--port", type=PORT, default=8000, show_default=True, help="Port to listen on.")
+@click.option("--workers", type=click.IntRange(1, 100), default=2, show_default=True, help="Web processes.")
 @click.option(
     "--surface",
     type=click.Choice([surface.value for surface in Surface]),
@@ -63,7 +54,7 @@ def serve(host: str, port: int, workers: int, surface: str | None) -> None:
 
     `--surface public` opens the participants' pages alone and needs no keyring; `--surface staff` the rest.
     """
-    settings = Settings.from_env()
+    settings = _settings()
     serve_app(replace(settings, surface=Surface(surface or settings.surface)), host=host, port=port, workers=workers)
 
 
@@ -73,7 +64,7 @@ def scheduler() -> None:
 
     It needs the keyring. Requests wait safely while it is stopped.
     """
-    settings = Settings.from_env()
+    settings = _settings()
     jobs.run_scheduler(create_app(settings), settings)
 
 
@@ -105,7 +96,7 @@ def places_load() -> None:
 def places_show(zips: tuple[str, ...], json_: bool) -> None:
     """Show which states and counties each of ZIPS may lie in."""
     with _app().app_context():
-        _print(places.show(db.session(), zips), json_)
+        print_rows(places.show(db.session(), zips), json_)
 
 
 @main.group("rules")
@@ -125,7 +116,7 @@ def rules_load(file: Path | None, by: str) -> None:
 
 
 @rules_group.command("publish")
-@click.argument("ruleset", type=int)
+@click.argument("ruleset", type=NUMBER)
 @click.option("--by", default="operator", show_default=True, help="Your staff username, for the record.")
 def rules_publish(ruleset: int, by: str) -> None:
     """Make the draft RULESET the live one. Refused while any of its rules is unreviewed."""
@@ -143,7 +134,7 @@ def rules_publish(ruleset: int, by: str) -> None:
 def rules_list(json_: bool) -> None:
     """List the live rules with their sources."""
     with _app().app_context():
-        _print(publish.list_rules(db.session()), json_)
+        print_rows(publish.list_rules(db.session()), json_)
 
 
 @rules_group.command("explain")
@@ -159,7 +150,7 @@ def rules_explain(zip_: str, item: str, on_: str | None, state: str | None, json
     except ValueError:
         raise click.BadParameter("write the day as YYYY-MM-DD, such as 2026-12-01", param_hint="--on") from None
     with _app().app_context():
-        _print_one(publish.explain(db.session(), zip_text=zip_, item=item, on=on, state=state), json_)
+        print_one(publish.explain(db.session(), zip_text=zip_, item=item, on=on, state=state), json_)
 
 
 @main.group("user")
@@ -176,6 +167,8 @@ def user_add(username: str, role: str, email: str, site: str | None) -> None:
     """Add USERNAME and print a generated password, once."""
     password = secrets.token_urlsafe(15)
     with _app().app_context():
+        if site is not None and db.session.scalar(select(Site.id).where(Site.code == site)) is None:
+            raise NotFound(what="warehouse", name=site)
         add_user(db.session(), username=username, role=Role(role), password=password, email=email, site_code=site)
         db.session.commit()
     click.echo(f"{username} ({role}) may sign in with this password, shown only now: {password}")
@@ -190,6 +183,7 @@ def keys_group() -> None:
 def keys_make() -> None:
     """Make the missing key pairs, six weeks ahead. The scheduler does this too."""
     settings = Settings.from_env()
+    check_keys_file(settings.public_keys)
     made = keyring.make_keys(settings.keyring, settings.public_keys, clock.today())
     click.echo(f"Made {len(made)}: {', '.join(made)}" if made else "All keys are there.")
 
@@ -199,9 +193,10 @@ def keys_make() -> None:
 def keys_list(json_: bool) -> None:
     """List the weeks with a public key, and whether the private half is still here."""
     settings = Settings.from_env()
+    check_keys_file(settings.public_keys)
     private = set(keyring.private_weeks(settings.keyring))
     weeks = sorted(keyring.published_keys(settings.public_keys))
-    _print([{"week": week, "private_key": week in private} for week in weeks], json_)
+    print_rows([{"week": week, "private_key": week in private} for week in weeks], json_)
 
 
 @main.group("stock")
@@ -214,7 +209,7 @@ def stock_group() -> None:
 def stock_show(json_: bool) -> None:
     """List stock by item, site and lot."""
     with _app().app_context():
-        _print(stock.rows(db.session()), json_)
+        print_rows(stock.rows(db.session()), json_)
 
 
 @stock_group.command("verify")
@@ -233,18 +228,36 @@ def stock_verify() -> None:
     click.echo("Every balance is the sum of its ledger.")
 
 
+@main.group("audit")
+def audit_group() -> None:
+    """The record of who saw or changed what."""
+
+
+@audit_group.command("verify")
+def audit_verify() -> None:
+    """Prove that every entry follows from the one before; name the first that does not, and exit with status 1.
+
+    An entry that was changed, put in or taken out breaks the chain there; entries cut off at the end do not show.
+    """
+    with _app().app_context():
+        broken = audit.broken_at(db.session())
+    if broken is not None:
+        raise click.ClickException(f"Entry {broken} of the record does not follow from the one before it.")
+    click.echo("Every entry of the record follows from the one before.")
+
+
 @main.group("orders")
 def orders_group() -> None:
     """Requests and what became of them."""
 
 
 @orders_group.command("list")
-@click.option("--limit", default=100, show_default=True, help="How many, newest first.")
+@click.option("--limit", type=NUMBER, default=100, show_default=True, help="How many, newest first.")
 @as_json
 def orders_list(limit: int, json_: bool) -> None:
     """List orders, newest first. Nothing in it is personal."""
     with _app().app_context():
-        _print(queries.rows(db.session(), limit=limit), json_)
+        print_rows(queries.rows(db.session(), limit=limit), json_)
 
 
 @main.command("routes")
@@ -254,11 +267,11 @@ def orders_list(limit: int, json_: bool) -> None:
 @as_json
 def routes_(surface: str, json_: bool) -> None:
     """List every address a surface answers, and which roles its guard lets in."""
-    _print(routes(create_app(Settings.from_env(surface=Surface(surface)))), json_)
+    print_rows(routes(create_app(Settings.from_env(surface=Surface(surface)))), json_)
 
 
 @main.command("demo")
-@click.option("--port", default=8000, show_default=True, help="Port of the pages.")
+@click.option("--port", type=PORT, default=8000, show_default=True, help="Port of the pages.")
 @click.option(
     "--instance", type=click.Path(path_type=Path), default=Path("instance"), envvar="DISTRO_INSTANCE", show_default=True
 )
@@ -272,29 +285,10 @@ def demo_command(port: int, instance: Path, reset: bool) -> None:
 
 
 def _app() -> Flask:
-    return create_app(Settings.from_env())
+    return create_app(_settings())
 
 
-def _print(rows: list[dict[str, Any]], json_: bool) -> None:
-    if json_:
-        click.echo(json.dumps(rows, default=str, ensure_ascii=False, indent=1))
-        return
-    for row in rows:
-        click.echo("  ".join(_plain(value) for value in row.values()))
-    click.echo(f"{len(rows)} in all.")
-
-
-def _print_one(row: dict[str, Any], json_: bool) -> None:
-    if json_:
-        click.echo(json.dumps(row, default=str, ensure_ascii=False, indent=1))
-        return
-    for name, value in row.items():
-        click.echo(f"{name}: {_plain(value)}")
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(_plain, value)) or "-"
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_plain(one)}" for name, one in value.items())
-    return "-" if value is None else str(value)
+def _settings() -> Settings:
+    settings = Settings.from_env()
+    check_address(settings.database_url)
+    return settings

@@ -50,8 +50,8 @@ class Settings:
         except ValueError:
             raise SettingWrong(name="DISTRO_SURFACE", problem="use public, staff or all") from None
         port = _read(env, "SMTP_PORT", "25")
-        if not port.isdigit():
-            raise SettingWrong(name="SMTP_PORT", problem="use a whole number such as 25")
+        if not (port.isdecimal() and len(port) <= 5 and 1 <= int(port) <= 65_535):
+            raise SettingWrong(name="SMTP_PORT", problem="use a whole number from 1 to 65535, such as 25")
         values: dict[str, object] = {
             "instance": instance,
             "database_url": _read(env, "DATABASE_URL", f"sqlite:///{instance / 'distro.sqlite3'}"),

@@ -82,6 +82,24 @@ def init_db(app: Flask) -> None:
             _set_up_sqlite(db.engine)
 
 
+def forget_freed_pages(engine: Engine) -> bool:
+    """On SQLite, empty the write-ahead log, which still holds the old copies of erased rows; False if it is in use.
+
+    Call it after the commit, with no transaction open: it waits for those of others, `BUSY_TIMEOUT_MS` at most.
+    Other engines have nothing to do here. https://www.sqlite.org/pragma.html#pragma_wal_checkpoint
+    """
+    if engine.dialect.name != "sqlite":
+        return True
+    connection = engine.raw_connection()  # outside SQLAlchemy's transactions: a checkpoint cannot run in one
+    try:
+        cursor = connection.cursor()
+        busy: int = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        cursor.close()
+    finally:
+        connection.close()
+    return busy == 0
+
+
 def _set_up_sqlite(engine: Engine) -> None:
     """WAL, durable commits, foreign keys, and freed pages overwritten with zeros."""
 

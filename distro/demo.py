@@ -208,9 +208,9 @@ def _pack_and_ship(session: Session, order: Order, packer: User, moment: datetim
     for allocation in order.allocations:
         for _ in range(allocation.quantity):
             workflow.pick(session, order, allocation.lot.number, packer=packer, today=moment.date())
-    workflow.pack(session, order, packer=packer, barred="", at=moment)
+    workflow.pack(session, order, packer=packer, barred="", at=moment, today=moment.date())
     workflow.note_label(session, order, by=packer.username, at=moment)
-    workflow.ship(session, order, by=packer.username, at=moment)
+    workflow.ship(session, order, by=packer.username, at=moment, today=moment.date())
 
 
 def _add_staff(session: Session) -> list[dict[str, str | None]]:

@@ -1,54 +1,66 @@
 """Everything that runs by the clock, in the scheduler process: the only one with keyring and no visitors."""
 
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.blocking import BlockingScheduler
 from flask import Flask
+from sqlalchemy import func, select
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.orm import Session
 
-from distro import clock, keyring, outbox, slots
+from distro import audit, clock, keyring, outbox, slots
 from distro.config import Settings
-from distro.db import db
-from distro.errors import Refusal, where_it_broke
+from distro.db import db, forget_freed_pages
+from distro.errors import where_it_broke
 from geo import publish
 from inventory import alerts
 from inventory.ledger import NotEnough
 from orders import retention, spool, triage
 from orders.intake import store
-from orders.models import Order
+from orders.models import Order, Status
+from orders.workflow import AlreadyMoved
 
 log = logging.getLogger(__name__)
 Job = Callable[[Session, Settings], None]
 REORDER_EVERY = 15 * 60
 HOUSEKEEPING_EVERY = 60 * 60
+TELL_EVERY = 10 * 60
+AT_ONCE = 500  # requests triaged in one run
+AWAY = (OperationalError, InterfaceError, InternalError, PoolExhausted)  # the database is gone, full or read-only
+OPEN = (Status.RECEIVED, Status.WAITING)  # what triage carries on
 
 
 def drain_spool(session: Session, settings: Settings) -> None:
-    """Store what intake spooled while the database was away; each file goes once its order is committed."""
+    """Store what intake spooled while the database was away; each file goes once its order is committed.
+
+    A file that cannot be stored, say for an item no longer in the catalog, stays for a person.
+    """
     for path, request in spool.waiting(settings.spool):
-        try:
+        with _apart(session, f"spool file {path.name[:12]} stays for a person"):
             store(session, request)
-        except LookupError:  # an item that is no longer in the catalog
-            session.rollback()
-            log.error("spool file %s asks for an unknown item; it stays for a person", path.name[:12])
-            continue
-        session.commit()
-        path.unlink(missing_ok=True)
+            session.commit()
+            path.unlink(missing_ok=True)
 
 
 def check_requests(session: Session, settings: Settings) -> None:
     """Triage what came in."""
     slots.claim(session, "triage", clock.now())
     session.commit()
-    _settle(session, settings, triage.to_check(session))
+    lost = _lost_weeks(session, settings)
+    if lost and slots.claim(session, "lost keys", slots.slot_of(clock.now(), TELL_EVERY)):
+        for epoch, requests in lost.items():
+            log.error("no private key for %s, and nobody destroyed it: %s requests wait for it", epoch, requests)
+    session.commit()
+    _settle(session, settings, triage.to_check(session, limit=AT_ONCE + sum(lost.values())), lost)
 
 
 def retry_waiting(session: Session, settings: Settings) -> None:
     """Try waiting orders again for which there is stock now."""
-    _settle(session, settings, triage.to_retry(session))
+    _settle(session, settings, triage.to_retry(session, clock.today()), _lost_weeks(session, settings))
 
 
 def check_stock(session: Session, settings: Settings) -> None:
@@ -60,26 +72,37 @@ def check_stock(session: Session, settings: Settings) -> None:
 
 
 def deliver_mail(session: Session, settings: Settings) -> None:
-    """Send what is in the outbox."""
+    """Send what is in the outbox. No transaction is open while the mail server is spoken to."""
     for message_id in outbox.due(session, clock.now()):
-        outbox.deliver(session, settings, message_id, clock.now())
+        mail = outbox.claim(session, message_id, clock.now())
         session.commit()
+        if mail is None:
+            continue
+        problem = outbox.send(settings, mail)
+        outbox.record(session, message_id, problem, clock.now())
+        session.commit()
+        if outbox.is_away(problem):
+            return  # the next run asks it again; triage need not wait for every mail in turn
 
 
 def keep_house(session: Session, settings: Settings) -> None:
     """Make the keys of the weeks ahead; erase what is due; destroy keys no address needs."""
     now = clock.now()
     keyring.make_keys(settings.keyring, settings.public_keys, now.date())
+    for epoch in keyring.lost_weeks(settings.keyring, settings.public_keys, now.date()):
+        log.error("no private key for %s that fits its public one: put it back, or its requests stay closed", epoch)
     if slots.claim(session, "housekeeping", slots.slot_of(now, HOUSEKEEPING_EVERY)):
         retention.erase_due(session, now.date())
         session.commit()  # first, so that no key dies before its addresses are gone
-        retention.destroy_keys(session, settings.keyring, at=now)
+        if not forget_freed_pages(db.engine):
+            log.warning("the database was busy: copies of erased rows stay in its log until the next hour")
+        retention.destroy_keys(session, settings.keyring, settings.spool, at=now)
     session.commit()
 
 
-JOBS: dict[Job, int] = {  # seconds between runs
+JOBS: dict[Job, int] = {  # seconds between runs; at the start each runs once, in this order
+    drain_spool: 2,  # before keep_house, which destroys keys
     keep_house: 600,
-    drain_spool: 2,
     check_requests: 1,
     retry_waiting: 10,
     check_stock: 60,
@@ -117,28 +140,46 @@ def run_scheduler(app: Flask, settings: Settings) -> None:
         scheduler.start()
 
 
-def _settle(session: Session, settings: Settings, order_ids: list[int]) -> None:
+def _settle(session: Session, settings: Settings, order_ids: list[int], lost: Collection[str]) -> None:
+    """Settle each of these orders by itself; those of the `lost` weeks stay as they are."""
+    closed = set(session.scalars(select(Order.id).where(Order.status.in_(OPEN), Order.epoch.in_(lost))))
+    order_ids = [order_id for order_id in order_ids if order_id not in closed]
     if not order_ids:
-        return
-    if not keyring.private_weeks(settings.keyring):
-        log.error("no private key in the keyring: %s requests wait for it", len(order_ids))
         return
     touched: set[tuple[int, int]] = set()
     desk = triage.Desk(settings.keyring, publish.live_book(session), clock.now())
     for order_id in order_ids:
-        order = session.get_one(Order, order_id)
-        try:
+        with _apart(session, f"order {order_id}"):
+            order = session.get_one(Order, order_id, populate_existing=True)  # the list may be old by now
             triage.settle(session, order, desk)
             session.commit()
-        except NotEnough:  # the shelf changed while we planned; the next run plans again
-            session.rollback()
-            continue
-        except Refusal as refusal:
-            session.rollback()
-            log.error("order %s: %s", order_id, type(refusal).__name__)
-            continue
-        if order.site_id is not None:
-            touched |= {(order.site_id, line.item_id) for line in order.lines}
+            if order.site_id is not None:
+                touched |= {(order.site_id, line.item_id) for line in order.lines}
     if touched:
         alerts.check(session, at=clock.now(), pairs=touched)
         session.commit()
+
+
+def _lost_weeks(session: Session, settings: Settings) -> dict[str, int]:
+    """Weeks whose private key is away though nobody destroyed it, and how many open requests wait for it."""
+    query = select(Order.epoch, func.count()).where(Order.status.in_(OPEN))
+    return {
+        epoch: requests
+        for epoch, requests in session.execute(query.group_by(Order.epoch).order_by(Order.epoch))
+        if not keyring.has_key(settings.keyring, epoch)
+        and not audit.count(session, action=retention.DESTROY_KEY, subject=epoch)
+    }
+
+
+@contextmanager
+def _apart(session: Session, what: str) -> Iterator[None]:
+    """One bad record is logged, without its message, and does not stop the others. A database that is away does."""
+    try:
+        yield
+    except AWAY:
+        raise
+    except (NotEnough, AlreadyMoved):  # somebody was quicker; the next run plans again
+        session.rollback()
+    except Exception as problem:
+        session.rollback()
+        log.error("%s: %s", what, where_it_broke(problem))

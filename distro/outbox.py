@@ -1,6 +1,7 @@
 """Messages written in the transaction of what they tell, and delivered afterwards by a job."""
 
 import smtplib
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 
@@ -11,6 +12,8 @@ from distro.config import Settings
 from distro.db import Base
 
 GIVE_UP_AFTER = 12  # tries; with the waits below that is about a day and a half
+CLAIM_LIVES = timedelta(minutes=5)  # much longer than a mail takes
+TIMEOUT_S = 10  # how long the mail server may be silent
 _LONGEST_WAIT = timedelta(hours=6)
 
 
@@ -30,6 +33,15 @@ class Message(Base):
     problem: Mapped[str] = mapped_column(String(200), default="")
 
 
+@dataclass(frozen=True)
+class Mail:
+    """What is sent of a message."""
+
+    to: str
+    subject: str
+    body: str
+
+
 def post(session: Session, *, to: str, subject: str, body: str, at: datetime) -> None:
     """Put a message in the outbox; it leaves after the caller commits."""
     session.add(Message(to=to, subject=subject, body=body, created_at=at, due_at=at))
@@ -41,29 +53,52 @@ def due(session: Session, at: datetime) -> list[int]:
     return list(session.scalars(query))
 
 
-def deliver(session: Session, settings: Settings, message_id: int, at: datetime) -> bool:
-    """Try to send one message by SMTP; True if it left. The caller commits after each.
+def claim(session: Session, message_id: int, at: datetime) -> Mail | None:
+    """Take a message to send it; None if it is not due, or somebody else has it. Commit this, then `send`.
 
-    The row is claimed first, so two schedulers do not send it twice; a crash between sending and commit
-    sends it again, which is the safe side. A server that is down costs a later try, never the message.
+    Two schedulers do not send it twice. The claim runs out: after a crash before `record` it is sent again, which is
+    the safe side.
     """
-    claimed = session.scalar(
+    row = session.execute(
         update(Message)
         .where(Message.id == message_id, Message.due_at <= at)
-        .values(due_at=at + _wait(0), tries=Message.tries + 1)
-        .returning(Message.id)
-    )
-    if claimed is None:
-        return False
-    message = session.get_one(Message, message_id, populate_existing=True)
+        .values(due_at=at + CLAIM_LIVES, tries=Message.tries + 1)
+        .returning(Message.to, Message.subject, Message.body)
+        .execution_options(synchronize_session=False)
+    ).first()
+    return Mail(*row) if row else None
+
+
+def send(settings: Settings, mail: Mail) -> Exception | None:
+    """Try to send a mail by SMTP; gives back what went wrong, None if it left. Call it with no transaction open."""
     try:
-        _send(settings, message)
-    except (OSError, smtplib.SMTPException) as problem:
+        if not settings.smtp_host:
+            raise OSError("SMTP_HOST is not set")
+        letter = EmailMessage()
+        letter["From"], letter["To"], letter["Subject"] = settings.mail_from, mail.to, mail.subject
+        letter.set_content(mail.body)
+        with smtplib.SMTP(settings.smtp_host, settings.smtp_port, timeout=TIMEOUT_S) as server:
+            server.send_message(letter)
+    except Exception as problem:  # also an address that no header can hold: the next mail must leave nevertheless
+        return problem
+    return None
+
+
+def record(session: Session, message_id: int, problem: Exception | None, at: datetime) -> None:
+    """Note that a claimed message left, or what went wrong: then it is tried later, and given up in the end."""
+    message = session.get_one(Message, message_id, populate_existing=True)
+    if problem is None:
+        message.sent_at, message.due_at, message.problem, message.body = at, None, "", ""
+    elif message.sent_at is None:
         message.problem = type(problem).__name__
         message.due_at = at + _wait(message.tries) if message.tries < GIVE_UP_AFTER else None
-        return False
-    message.sent_at, message.due_at, message.problem, message.body = at, None, "", ""
-    return True
+
+
+def is_away(problem: Exception | None) -> bool:
+    """Whether the mail server itself cannot be reached, so that no other mail would leave now either."""
+    if isinstance(problem, smtplib.SMTPException):  # itself an OSError
+        return isinstance(problem, smtplib.SMTPServerDisconnected | smtplib.SMTPConnectError)
+    return isinstance(problem, OSError)
 
 
 def stuck(session: Session) -> list[Message]:
@@ -74,13 +109,3 @@ def stuck(session: Session) -> list[Message]:
 
 def _wait(tries: int) -> timedelta:
     return min(timedelta(minutes=2**tries), _LONGEST_WAIT)
-
-
-def _send(settings: Settings, message: Message) -> None:
-    if not settings.smtp_host:
-        raise OSError("SMTP_HOST is not set")
-    mail = EmailMessage()
-    mail["From"], mail["To"], mail["Subject"] = settings.mail_from, message.to, message.subject
-    mail.set_content(message.body)
-    with smtplib.SMTP(settings.smtp_host, settings.smtp_port, timeout=10) as server:
-        server.send_message(mail)

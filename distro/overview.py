@@ -35,7 +35,7 @@ class Cell:
     state: str
     item_id: int
     senders: int
-    available: int  # in the pool, sendable today
+    available: int  # in the pool, sendable today, of funds that allow this state
     asked: int  # from this state in the last twelve weeks
     daily: float  # the pool's demand, from all states it serves
     reorder_days: int  # the longest lead time and reserve in the pool
@@ -84,9 +84,9 @@ def state_rows(
 ) -> list[Row]:
     """States by urgency, each with its cells.
 
-    A cell's stock is the sum over every warehouse that may send the item there (see `shelves.senders`). Its cover
-    is that stock divided by all demand on the same warehouses, since other states draw on them too. So two states
-    may share units, and a column must not be added up.
+    A cell's stock is the sum over every warehouse that may send the item there (see `shelves.senders`), of units
+    whose fund allows the state. Its cover is that stock divided by all demand on the same warehouses, since other
+    states draw on them too. So two states may share units, and a column must not be added up.
     """
     rows = []
     for state in states:
@@ -98,7 +98,7 @@ def state_rows(
                     state=state.code,
                     item_id=item.id,
                     senders=len(pool),
-                    available=sum(each.available for each in pool),
+                    available=sum(each.units_for(frozenset({state.code})) for each in pool),
                     asked=asked.get((state.code, item.id), 0),
                     daily=sum(each.daily_demand for each in pool),
                     reorder_days=max((each.reorder_days for each in pool), default=0),

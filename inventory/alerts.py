@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, joinedload
 
 from distro import outbox
 from distro.auth import Role, User
 from inventory import stock
 from inventory.models import Alert, Item, Site
+from inventory.reorder import Cover
 
 
 def check(session: Session, *, at: datetime, pairs: set[tuple[int, int]] | None = None) -> list[Alert]:
@@ -24,23 +26,12 @@ def check(session: Session, *, at: datetime, pairs: set[tuple[int, int]] | None 
         if pairs is not None and pair not in pairs:
             continue
         alert = open_now.get(pair)
-        if alert is None and cover.is_low:
-            alert = Alert(
-                site_id=pair[0],
-                item_id=pair[1],
-                opened_at=at,
-                available=cover.available,
-                daily_demand=cover.daily_demand,
-                cover_days=cover.days,
-                reorder_days=cover.reorder_days,
-                suggested=cover.suggested,
-            )
-            session.add(alert)
-            session.flush()
-            opened.append(alert)
-            _write_mails(session, alert, at)
-        elif alert is not None and cover.clears:
-            alert.closed_at = at
+        if alert is not None:
+            if cover.clears:
+                alert.closed_at = at
+        elif cover.is_low and (new := _open(session, pair, cover, at)):
+            opened.append(new)
+            _write_mails(session, new, at)
     return opened
 
 
@@ -57,10 +48,29 @@ def sentence(alert: Alert) -> str:
         if alert.available
         else f"none left, and {alert.daily_demand * 7:.1f} {alert.item.unit} a week are asked for"
     )
+    if alert.available - alert.cover_days * alert.daily_demand >= 1:
+        left += ", because funds keep some of it from states that ask for it too"
     return (
         f"{alert.item.name} at {alert.site.name}: {left}. A new order takes {alert.reorder_days} days with the "
         f"reserve. Order about {alert.suggested} now."
     )
+
+
+def _open(session: Session, pair: tuple[int, int], cover: Cover, at: datetime) -> Alert | None:
+    """Open an alert; None if another process has just opened it, and writes its mails."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    insert = dialect.insert(Alert).values(
+        site_id=pair[0],
+        item_id=pair[1],
+        opened_at=at,
+        available=cover.available,
+        daily_demand=cover.daily_demand,
+        cover_days=cover.days,
+        reorder_days=cover.reorder_days,
+        suggested=cover.suggested,
+    )
+    only_one_open = {"index_elements": ["site_id", "item_id"], "index_where": text("closed_at IS NULL")}
+    return session.scalars(insert.on_conflict_do_nothing(**only_one_open).returning(Alert)).one_or_none()
 
 
 def _write_mails(session: Session, alert: Alert, at: datetime) -> None:

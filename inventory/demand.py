@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from inventory.models import Demand
 
 WINDOW_WEEKS = 12
+_FIRST_WEEKS = select(Demand.site_id, func.min(Demand.week)).group_by(Demand.site_id)
 
 
 def count(session: Session, *, item_id: int, site_id: int, state: str, day: date, quantity: int) -> None:
@@ -27,11 +28,20 @@ def count(session: Session, *, item_id: int, site_id: int, state: str, day: date
     )
 
 
-def daily_by_site(session: Session, today: date) -> dict[tuple[int, int], float]:
-    """Mean units a day by (site id, item id), over the last twelve whole weeks and this one so far."""
-    query = select(Demand.site_id, Demand.item_id, func.sum(Demand.quantity)).group_by(Demand.site_id, Demand.item_id)
-    days = _days(today)
-    return {(site, item): units / days for site, item, units in session.execute(query.where(_recent(today)))}
+def daily(session: Session, today: date) -> dict[tuple[int, int], dict[str, float]]:
+    """Mean units a day by (site id, item id), then by the state that asks; only what was asked for is named.
+
+    The mean is over the last twelve whole weeks and this one so far, or for a site that opened later over the days
+    since the first week in which anything was asked of it, seven at least: at launch, ten a day reads as ten a day.
+    """
+    days = {site: _days(first, today) for site, first in session.execute(_FIRST_WEEKS)}
+    query = select(Demand.site_id, Demand.item_id, Demand.state, func.sum(Demand.quantity)).group_by(
+        Demand.site_id, Demand.item_id, Demand.state
+    )
+    means: dict[tuple[int, int], dict[str, float]] = defaultdict(dict)
+    for site, item, state, units in session.execute(query.where(_recent(today), Demand.quantity > 0)):
+        means[site, item][state] = units / days[site]
+    return means
 
 
 def by_state(session: Session, today: date) -> Mapping[tuple[str, int], int]:
@@ -49,8 +59,12 @@ def monday(day: date) -> date:
 
 
 def _recent(today: date):  # type: ignore[no-untyped-def]
-    return Demand.week >= monday(today) - timedelta(weeks=WINDOW_WEEKS)
+    return Demand.week >= _window(today)
 
 
-def _days(today: date) -> int:
-    return WINDOW_WEEKS * 7 + today.weekday() + 1
+def _window(today: date) -> date:
+    return monday(today) - timedelta(weeks=WINDOW_WEEKS)
+
+
+def _days(first: date, today: date) -> int:
+    return max(7, (today - max(first, _window(today))).days + 1)

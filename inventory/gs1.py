@@ -55,6 +55,14 @@ def lot_number(scanned: str) -> str:
     return lot
 
 
+def is_scannable(number: str) -> bool:
+    """Whether a plain barcode of this lot number reads as just that, and one with GS1 brackets names all of it."""
+    try:
+        return number.isprintable() and "(" not in number and parse(number) == Scan(lot=number or None)
+    except ScanUnreadable:
+        return False
+
+
 def check_digit_ok(gtin: str) -> bool:
     """Whether the last digit of a GTIN follows from the others (weights 3 and 1 from the right)."""
     digits = [int(digit) for digit in gtin]

@@ -31,15 +31,6 @@ class Item(Base):
     gtin: Mapped[str | None] = mapped_column(String(14), unique=True)
     position: Mapped[int] = mapped_column(default=0)
 
-    components: Mapped[list["KitComponent"]] = relationship(
-        foreign_keys="KitComponent.kit_id", order_by="KitComponent.id"
-    )
-
-    @property
-    def is_kit(self) -> bool:
-        """Whether it is put together from other items."""
-        return bool(self.components)
-
 
 class KitComponent(Base):
     """`quantity` units of a component go into one kit."""
@@ -114,6 +105,12 @@ class Fund(Base):
     name: Mapped[str] = mapped_column(String(80))
     item_codes: Mapped[list[str]]
     states: Mapped[list[str]]
+
+    def may_pay(self, item_code: str, state: str | None = None) -> bool:
+        """Whether it may buy an item, and serve a state with it if one is given."""
+        return (not self.item_codes or item_code in self.item_codes) and (
+            state is None or not self.states or state in self.states
+        )
 
 
 class Lot(Base):

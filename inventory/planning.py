@@ -37,7 +37,8 @@ def cover() -> ResponseReturnValue:
         covers=sorted(covers, key=lambda row: (row[2].days - row[2].reorder_days, row[0].code, row[1].position)),
         alerts=[(alert, alerts.sentence(alert)) for alert in alerts.open_alerts(session) if alert.site_id in sites],
         closed=[alert for alert in _recently_closed(session) if alert.site_id in sites],
-        stuck=[mail_sentence(message) for message in outbox.stuck(session)],
+        # Mail may be about any warehouse, so only those who look after all of them see it.
+        stuck=[mail_sentence(message) for message in outbox.stuck(session)] if own is None else [],
     )
 
 

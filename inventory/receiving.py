@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from distro.errors import InvalidInput
-from inventory import ledger
+from inventory import gs1, ledger
 from inventory.models import Bin, Fund, Item, Lot
 
 
@@ -25,8 +25,12 @@ def receive_lot(
 ) -> Lot:
     """Put `quantity` units of a lot into a bin; the lot is made if it is new.
 
-    Raises InvalidInput if the lot has expired, or is known with another expiry date.
+    Raises InvalidInput if the lot has expired, is known with another expiry date, or has a number that no scan
+    could name.
     """
+    if not gs1.is_scannable(number):
+        problem = "This number reads as another kind of barcode, so it could not be picked. Type only the lot number."
+        raise InvalidInput(field="lot", problem=problem)
     if expires_on <= at.date():
         raise InvalidInput(field="expires_on", problem="This lot has expired. Check the box; do not shelve it.")
     lot = session.scalar(select(Lot).where(Lot.item_id == item.id, Lot.number == number, Lot.fund_id == fund.id))

@@ -1,24 +1,42 @@
 """When to order, and how much. Pure arithmetic, explained in the words a manager reads."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, inf
 
 ORDER_FOR_DAYS = 60  # how long an order should last once it has arrived
+ANYWHERE: frozenset[str] = frozenset()  # the states of a fund that says none
+
+Supply = Mapping[frozenset[str], int]  # units, by the states they may serve; ANYWHERE for no limit
 
 
 @dataclass(frozen=True)
 class Cover:
-    """How long stock lasts. Units and units a day; days are calendar days."""
+    """How long a shelf lasts. `supply` is units by the states their fund allows, `daily` units a day by state asking.
 
-    available: int
-    daily_demand: float
+    A limited unit helps nobody outside its states. So the shelf lasts until the first state, or the first group of
+    states, has used up all that may go to any of them (Hall's condition). An order must fill the widest such gap.
+    """
+
+    supply: Supply
+    daily: Mapping[str, float]
     lead_time_days: int
     safety_days: int
 
     @property
+    def available(self) -> int:
+        """Units that may go to at least one of the states that ask; every unit while none asks."""
+        return self.units_for(frozenset(self.daily)) if self.daily else sum(self.supply.values())
+
+    @property
+    def daily_demand(self) -> float:
+        """Units a day, from all states together."""
+        return sum(self.daily.values())
+
+    @property
     def days(self) -> float:
-        """Days until the shelf is empty at this rate; infinite if nothing is asked for."""
-        return self.available / self.daily_demand if self.daily_demand else inf
+        """Days until the first state that asks can get no more; infinite if nothing is asked for."""
+        return min((units / daily for units, daily in self._groups() if daily), default=inf)
 
     @property
     def reorder_days(self) -> int:
@@ -28,15 +46,31 @@ class Cover:
     @property
     def is_low(self) -> bool:
         """Whether a new order would come too late if it were put off."""
-        return self.daily_demand > 0 and self.days < self.reorder_days
+        return self.days < self.reorder_days
 
     @property
     def clears(self) -> bool:
         """Whether an open alert may close: a tenth above the reorder point, so that it does not flicker."""
-        return self.daily_demand == 0 or self.days >= self.reorder_days * 1.1
+        return self.days >= self.reorder_days * 1.1
 
     @property
     def suggested(self) -> int:
-        """Units to order now: enough for the lead time, the reserve and sixty days more, less what is there."""
-        wanted = self.daily_demand * (self.reorder_days + ORDER_FOR_DAYS) - self.available
-        return max(0, ceil(wanted))
+        """Units to order now, from money that may serve every state: enough for the lead time, the reserve and
+        sixty days more, less what is there and may be used by then."""
+        horizon = self.reorder_days + ORDER_FOR_DAYS
+        return max([0, *(ceil(daily * horizon - units) for units, daily in self._groups())])
+
+    def units_for(self, states: frozenset[str]) -> int:
+        """Units that may go to at least one of these states."""
+        return sum(units for limit, units in self.supply.items() if not limit or limit & states)
+
+    def _groups(self) -> list[tuple[int, float]]:
+        """(units that may serve any of them, units a day they ask for) of each group of states that can run out alone.
+
+        Such a group is everyone who asks, less the states of some limited units; other groups have more units.
+        """
+        asking = frozenset(self.daily)
+        groups = {asking}
+        for limit in self.supply:
+            groups |= {group - limit for group in groups} if limit else set()
+        return [(self.units_for(group), sum(self.daily[state] for state in group)) for group in groups]

@@ -7,6 +7,7 @@ from marshmallow import EXCLUDE, Schema, fields, pre_load, validate
 
 Messages = dict[str, str | list[Any] | dict[Any, Any]]
 MOST = 1_000_000  # units in one step; more is a slip of the finger
+MOST_STORED = 2**31 - 1  # what an INTEGER column holds on every engine
 _WHOLE: Messages = {
     "required": "Type a number.",
     "invalid": "Type a whole number, such as 24.",
@@ -67,9 +68,15 @@ class ReceiveForm(Form):
 class AdjustForm(Form):
     """A correction of what stands in one bin. `seen` is how many units stood there on the page."""
 
-    bin = fields.Integer(required=True, error_messages={"required": "Choose the bin.", "invalid": "Choose the bin."})
+    bin = fields.Integer(
+        required=True,
+        validate=validate.Range(min=1, max=MOST_STORED, error="Choose the bin."),
+        error_messages={"required": "Choose the bin.", "invalid": "Choose the bin."},
+    )
     seen = fields.Integer(
-        required=True, error_messages={"required": "Open the page again.", "invalid": "Open it again."}
+        required=True,
+        validate=validate.Range(min=0, max=MOST_STORED, error="Open the page again."),
+        error_messages={"required": "Open the page again.", "invalid": "Open the page again."},
     )
     quantity = fields.Integer(
         required=True,

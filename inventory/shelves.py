@@ -20,20 +20,27 @@ COLUMNS = ("item", "site", "bin", "lot", "fund", "expires", "life", "on_hand", "
 
 @dataclass(frozen=True)
 class Filter:
-    """What the stock list shows. `sites` None means all; `usable` leaves only what can be sent today."""
+    """What the stock list shows. `sites` None means all; `usable` leaves only what can be sent today, to `state`
+    if one is named."""
 
     item: Item | None
     sites: tuple[Site, ...] | None
     lot: str
     usable: bool
+    state: str | None = None
 
     def shows(self, balance: Balance, today: date) -> bool:
         """Whether a row belongs on the list."""
         return (
             (self.sites is None or balance.site_id in {site.id for site in self.sites})
             and (not self.lot or balance.lot.number == self.lot)
-            and (not self.usable or (life(balance.lot, today) == "good" and balance.available > 0))
+            and (not self.usable or self._can_be_sent(balance, today))
         )
+
+    def _can_be_sent(self, balance: Balance, today: date) -> bool:
+        lot = balance.lot
+        fund_allows = lot.fund.may_pay(lot.item.code, self.state)
+        return balance.available > 0 and life(lot, today) == "good" and fund_allows
 
 
 def own_site(session: Session, user: User) -> Site | None:
@@ -77,7 +84,8 @@ def read_filter(session: Session, asked: Mapping[str, str], own: Site | None) ->
         chosen = senders(own_sites(session, own), asked["state"], item.id if item else None)
     scanned = asked.get("lot", "").strip()
     lot = gs1.lot_number(scanned) if scanned else ""
-    return Filter(item, None if chosen is None else tuple(chosen), lot, asked.get("show") == "usable")
+    usable, state = asked.get("show") == "usable", asked.get("state") or None
+    return Filter(item, None if chosen is None else tuple(chosen), lot, usable, state)
 
 
 def rows(session: Session, wanted: Filter, today: date) -> list[dict[str, Any]]:

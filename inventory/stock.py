@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager
 
 from inventory import demand
@@ -54,43 +54,36 @@ def rows(session: Session) -> list[dict[str, Any]]:
     ]
 
 
-def usable(session: Session, today: date) -> dict[tuple[int, int], int]:
-    """Available units by (site id, item id): not promised, not held, with enough life left to send today."""
+def usable(session: Session, today: date) -> dict[tuple[int, int], dict[frozenset[str], int]]:
+    """What can be sent today by (site id, item id), then by the states its fund allows (none named: anywhere).
+
+    Not promised, not held, with enough life left, and of a fund that may pay for the item.
+    """
     query = (
         select(Balance.site_id, Lot, Balance.on_hand - Balance.reserved)
         .join(Balance.lot)
         .join(Lot.item)
+        .join(Lot.fund)
         .where(Lot.held.is_(False), Balance.on_hand > Balance.reserved)
-        .options(contains_eager(Lot.item))
+        .options(contains_eager(Lot.item), contains_eager(Lot.fund))
     )
-    sums: dict[tuple[int, int], int] = defaultdict(int)
+    sums: dict[tuple[int, int], dict[frozenset[str], int]] = defaultdict(lambda: defaultdict(int))
     for site, lot, units in session.execute(query):
-        if today <= lot.send_until:
-            sums[site, lot.item_id] += units
+        if today <= lot.send_until and lot.fund.may_pay(lot.item.code):
+            sums[site, lot.item_id][frozenset(lot.fund.states)] += units
     return sums
 
 
 def cover(session: Session, today: date, site_ids: set[int] | None = None) -> dict[tuple[int, int], Cover]:
     """How long each item lasts at each site that sends it, by (site id, item id)."""
-    available, daily = usable(session, today), demand.daily_by_site(session, today)
+    units, daily = usable(session, today), demand.daily(session, today)
     return {
         (stocked.site_id, stocked.item_id): Cover(
-            available=available.get((stocked.site_id, stocked.item_id), 0),
-            daily_demand=daily.get((stocked.site_id, stocked.item_id), 0.0),
+            supply=units.get((stocked.site_id, stocked.item_id), {}),
+            daily=daily.get((stocked.site_id, stocked.item_id), {}),
             lead_time_days=stocked.lead_time_days,
             safety_days=stocked.safety_days,
         )
         for stocked in session.scalars(select(SiteItem))
         if site_ids is None or stocked.site_id in site_ids
     }
-
-
-def on_hand_by_state(session: Session) -> dict[tuple[str, int], int]:
-    """Units standing on the shelves of a state's own sites, by (state, item id)."""
-    query = (
-        select(Site.state, Lot.item_id, func.sum(Balance.on_hand - Balance.reserved))
-        .join(Balance, Balance.site_id == Site.id)
-        .join(Lot, Balance.lot_id == Lot.id)
-        .group_by(Site.state, Lot.item_id)
-    )
-    return {(state, item): int(units) for state, item, units in session.execute(query)}

@@ -20,9 +20,11 @@ from inventory import alerts, ledger, shelves, stock
 from inventory.ledger import Document
 from inventory.models import Balance, Bin, Fund, Item, Lot, Movement, MovementKind, Site
 from inventory.receiving import receive_lot
-from inventory.schemas import AdjustForm, ReceiveForm
+from inventory.schemas import MOST_STORED, AdjustForm, ReceiveForm
 
 PAGE = 50  # ledger lines on a page
+PAGES = 100_000  # no ledger is longer
+LOT_ID = f"<int(max={MOST_STORED}):lot_id>"
 
 blueprint = Blueprint("stockroom", __name__, url_prefix="/stock")
 guard(blueprint, Role.PACKER, Role.MANAGER, Role.ADMIN)
@@ -95,13 +97,13 @@ def take_in() -> ResponseReturnValue:
     return redirect(url_for("stockroom.lot", lot_id=lot.id), code=303)
 
 
-@blueprint.get("/lots/<int:lot_id>")
+@blueprint.get(f"/lots/{LOT_ID}")
 def lot(lot_id: int) -> ResponseReturnValue:
     """A lot: where it stands, and every change of it, newest first."""
     return _lot_page(lot_id, {}, {})
 
 
-@blueprint.post("/lots/<int:lot_id>/adjust")
+@blueprint.post(f"/lots/{LOT_ID}/adjust")
 def adjust(lot_id: int) -> ResponseReturnValue:
     """Correct what stands in a bin, with a reason."""
     session, typed = db.session(), request.form.to_dict()
@@ -118,13 +120,16 @@ def adjust(lot_id: int) -> ResponseReturnValue:
     return redirect(url_for("stockroom.lot", lot_id=lot_id), code=303)
 
 
-@blueprint.post("/lots/<int:lot_id>/hold")
+@blueprint.post(f"/lots/{LOT_ID}/hold")
 def hold(lot_id: int) -> ResponseReturnValue:
     """Put a lot on hold, or take it off: a held lot is not allocated or picked. Managers only."""
     session, lot, at = db.session(), _lot(lot_id), clock.now()
     held, reason = request.form.get("held") == "1", request.form.get("reason", "").strip()[:200]
     if current_user.role == Role.PACKER:
         return _lot_page(lot_id, {}, {"hold": ["Ask a manager: they put lots on hold and take them off."]}), 403
+    if not _stands_here(session, lot):
+        problem = "This lot stands in other warehouses only. Ask a manager there, or one of all warehouses."
+        return _lot_page(lot_id, {}, {"hold": [problem]}), 403
     if not reason:
         return _lot_page(lot_id, {}, {"hold": ["Say why, such as “the maker asks to check the seals”."]}), 422
     lot.held = held
@@ -207,7 +212,7 @@ def _receive_page(typed: Mapping[str, str], errors: Errors) -> str:
 
 def _lot_page(lot_id: int, typed: Mapping[str, str], errors: Errors) -> str:
     session, lot, own = db.session(), _lot(lot_id), _own()
-    page = max(1, request.args.get("page", 1, type=int))
+    page = min(max(1, request.args.get("page", 1, type=int)), PAGES)
     lines = (
         select(Movement)
         .where(Movement.lot_id == lot.id)
@@ -238,6 +243,13 @@ def _lot(lot_id: int) -> Lot:
     if lot is None:
         raise NotFound(what="lot", name=lot_id)
     return lot
+
+
+def _stands_here(session: Session, lot: Lot) -> bool:
+    """Whether some of a lot stands where this person works; always, for those who work everywhere."""
+    own = _own()
+    here = stock.balances(session, lot_id=lot.id, site_id=own.id) if own else []
+    return own is None or any(balance.on_hand for balance in here)
 
 
 def _own() -> Site | None:

@@ -3,14 +3,13 @@
 No name or address is on any screen here; the label alone shows it, after a line in the audit record.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy import func, select
-from sqlalchemy.orm import selectinload
 from werkzeug.wrappers import Response
 
 from distro import clock
@@ -21,25 +20,11 @@ from distro.errors import InvalidInput, NotFound, Refusal
 from geo import publish
 from inventory.shelves import own_site
 from orders import labels, queries, triage, workflow
-from orders.models import RESERVING, Allocation, Line, Order, Status
+from orders.models import Allocation, Order, Status
 from orders.triage import Desk
-
-LISTED = 200
 
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
 guard(blueprint, Role.PACKER, Role.MANAGER, Role.ADMIN)
-
-
-class AlreadyCounted(Refusal):
-    """The same scan came twice, by a double click or from an old page."""
-
-    sentence = "That scan was already counted: %(picked)s of %(quantity)s picked. Look at the list, then scan again."
-
-
-class WrongParcel(Refusal):
-    """At the shipping step another order's number was scanned."""
-
-    sentence = "This is order %(number)s, but %(scanned)s was scanned. Check which label is on the box."
 
 
 @blueprint.get("")
@@ -102,20 +87,33 @@ def scan(number: str) -> ResponseReturnValue:
 def print_label(number: str) -> ResponseReturnValue:
     """The label and slip as one PDF. The audit line is committed before the address is opened."""
     session, order = db.session(), _own_order(number)
+    printed_before = order.parcel.labelled_on if order.parcel else None
     try:
         workflow.note_label(session, order, by=current_user.username, at=clock.now())
         session.commit()
     except Refusal as refusal:
         return _refused(number, refusal)
     try:
-        person = triage.open_person(order, current_settings().keyring)
-    except Refusal as refusal:
-        workflow.take_label_back(order)
+        return _pdf(_label(order))
+    except Exception as problem:  # whatever it was, no label came out, so the order is not ready to ship
+        session.rollback()
+        if order.parcel is not None:
+            order.parcel.labelled_on = printed_before
         session.commit()
-        return _refused(number, refusal)
-    contents = [(line.item.letter, line.quantity) for line in order.lines]
-    return_lines = order.site.return_lines if order.site else []
-    return _pdf(labels.label_and_slip(person, number=order.number, return_lines=return_lines, contents=contents))
+        if isinstance(problem, Refusal):
+            return _refused(number, problem)
+        raise
+
+
+@blueprint.post("/orders/<number>/unpack")
+def unpack(number: str) -> ResponseReturnValue:
+    """Open a packed box again; it is planned anew."""
+
+    def step(order: Order) -> str:
+        workflow.unpack(db.session(), order, by=current_user.username, at=clock.now())
+        return f"Order {order.number} is unpacked and planned again. Tear up its label; put everything back."
+
+    return _answer(number, step, then="desk.queue")
 
 
 @blueprint.post("/orders/<number>/ship")
@@ -147,13 +145,22 @@ def missing(number: str) -> ResponseReturnValue:
         if pick is None:
             raise workflow.AlreadyMoved(number=order.number, status=order.status)
         found = request.form.get("found", "").strip()
-        if not found.isdecimal() or int(found) >= pick.quantity:
+        if found not in {str(units) for units in range(pick.quantity)}:
             problem = f"Type how many good units of lot {pick.lot.number} you found: 0 to {pick.quantity - 1}."
             raise InvalidInput(field="found", problem=problem)
-        workflow.report_missing(db.session(), pick, found=int(found), by=current_user.username, at=clock.now())
+        workflow.report_missing(
+            db.session(), pick, found=int(found), by=current_user.username, at=clock.now(), today=_today(order)
+        )
         return f"Thank you. Order {order.number} waits for other stock and comes back by itself. Take the next one."
 
     return _answer(number, step, then="desk.queue")
+
+
+def _label(order: Order) -> bytes:
+    person = triage.open_person(order, current_settings().keyring)
+    contents = [(line.item.letter, line.quantity) for line in order.lines]
+    return_lines = order.site.return_lines if order.site else []
+    return labels.label_and_slip(person, number=order.number, return_lines=return_lines, contents=contents)
 
 
 def _pick(order: Order, typed: str) -> str:
@@ -162,10 +169,14 @@ def _pick(order: Order, typed: str) -> str:
     if order.status not in (Status.ALLOCATED, Status.PICKING):
         raise workflow.AlreadyMoved(number=order.number, status=order.status)
     session, seen = db.session(), request.form.get("seen", "")
-    pick = workflow.pick(session, order, typed, packer=current_user, today=_today(order))
+    marked = next((pick for pick in order.allocations if str(pick.id) == request.form.get("allocation")), None)
+    if marked is None:
+        pick = workflow.pick(session, order, typed, packer=current_user, today=_today(order))
+    else:
+        pick = workflow.take(session, marked, packer=current_user, today=_today(order))
     picked = session.scalar(select(func.sum(Allocation.picked)).where(Allocation.order_id == order.id)) or 0
-    if seen.isdecimal() and int(seen) != picked - 1:
-        raise AlreadyCounted(picked=picked - 1, quantity=sum(each.quantity for each in order.allocations))
+    if seen != "" and seen != str(picked - 1):
+        raise workflow.AlreadyCounted(picked=picked - 1, quantity=sum(each.quantity for each in order.allocations))
     done = f"{pick.picked} of {pick.quantity} of lot {pick.lot.number} picked."
     return done + (" All is picked: pack the box." if _all_picked(order) else " Scan the next one.")
 
@@ -174,7 +185,7 @@ def _pack(order: Order) -> str:
     session, now = db.session(), clock.now()
     desk = Desk(current_settings().keyring, publish.live_book(session), now)
     barred = triage.objection_today(session, order, desk)
-    workflow.pack(session, order, packer=current_user, barred=barred, at=now)
+    workflow.pack(session, order, packer=current_user, barred=barred, at=now, today=_today(order))
     if barred:
         session.commit()  # it stays with a person, whatever the packer does next
         raise workflow.NoLongerAllowed(why=barred)
@@ -182,7 +193,7 @@ def _pack(order: Order) -> str:
 
 
 def _ship(order: Order) -> str:
-    workflow.ship(db.session(), order, by=current_user.username, at=clock.now())
+    workflow.ship(db.session(), order, by=current_user.username, at=clock.now(), today=_today(order))
     return f"Order {order.number} is shipped. Take the next one from the queue."
 
 
@@ -224,37 +235,20 @@ def _queue_page(problem: str = "", typed: str = "") -> str:
     site, status = own_site(session, current_user), request.args.get("status", "")
     site_id = site.id if site else None
     if status in set(Status):
-        orders = _at_step(Status(status), site_id)
+        orders = queries.queue(session, site_id=site_id, statuses=(Status(status),))
     else:
         status, orders = "", queries.queue(session, site_id=site_id)
+    found = queries.count_by_status(session, site_id)
     return render_template(
         "desk/queue.html",
         orders=orders,
-        counts=_counts(site_id),
+        counts={str(step): found.get(step, 0) for step in queries.TO_PACK},
         status=status,
         site=site,
-        listed=LISTED,
+        listed=queries.LISTED,
         problem=problem,
         typed=typed,
     )
-
-
-def _at_step(status: Status, site_id: int | None) -> Sequence[Order]:
-    query = (
-        select(Order)
-        .where(Order.status == status)
-        .order_by(Order.received_on, Order.id)
-        .limit(LISTED)
-        .options(selectinload(Order.lines).selectinload(Line.item), selectinload(Order.packer))
-    )
-    return db.session.scalars(query if site_id is None else query.where(Order.site_id == site_id)).all()
-
-
-def _counts(site_id: int | None) -> dict[str, int]:
-    query = select(Order.status, func.count()).where(Order.status.in_(RESERVING)).group_by(Order.status)
-    query = query if site_id is None else query.where(Order.site_id == site_id)
-    found = dict(db.session.execute(query).all())
-    return {str(status): found.get(status, 0) for status in (Status.ALLOCATED, Status.PICKING, Status.PACKED)}
 
 
 def _own_order(number: str) -> Order:
@@ -277,7 +271,7 @@ def _require_own(order: Order) -> None:
 
 def _require_number(order: Order, typed: str) -> None:
     if not _is_number(order, typed):
-        raise WrongParcel(number=order.number, scanned=f"“{typed[:20]}”" if typed else "nothing")
+        raise workflow.WrongParcel(number=order.number, scanned=f"“{typed[:20]}”" if typed else "nothing")
 
 
 def _is_number(order: Order, typed: str) -> bool:

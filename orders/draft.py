@@ -20,7 +20,7 @@ from geo.places import Place, ZipUnknown
 from geo.publish import live_book
 from geo.rules import Effect, Facts
 from inventory.models import Item
-from orders.eligibility import Judgement, judge, served
+from orders.eligibility import Judgement, judge, on_shelf, served
 from orders.schemas import AddressSchema, AgeSchema, ContactSchema, NeedSchema
 
 FIELDS = ("form", "zip", "state", "age", "name", "line1", "line2", "city", "sure", "contact", "email", "phone", "then")
@@ -94,6 +94,12 @@ def answer(session: Session, draft: Draft, wanted: Mapping[str, int], place: Pla
     if least is not None and any(least < age < below for age in min_ages(judgement)):
         return judge(book, place, wanted, Facts(state=state), on, served=there)  # another age counts here: ask again
     return judgement
+
+
+def in_stock(session: Session, draft: Draft, place: Place, on: date) -> frozenset[str]:
+    """Codes of the items that stand on a shelf from which they may go there."""
+    state = draft.typed["state"] if draft.typed["state"] in place.states else None
+    return on_shelf(session, place, Facts(state=state), on)
 
 
 def min_ages(judgement: Judgement) -> list[int]:

@@ -3,7 +3,7 @@
 Asked at intake, at triage and again on the day of packing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from geo.places import Place
 from geo.rules import Decision, Effect, Facts, Reason, RuleBook, decide
+from inventory import stock
 from inventory.models import Item, Site
 
 _NO_WAREHOUSE = Decision(
@@ -50,12 +51,35 @@ class Judgement:
 
 
 def judge(
-    book: RuleBook, place: Place, codes: Iterable[str], facts: Facts, on: date, *, served: frozenset[str]
+    book: RuleBook,
+    place: Place,
+    codes: Iterable[str],
+    facts: Facts,
+    on: date,
+    *,
+    served: frozenset[str],
+    decide: Callable[[RuleBook, Place, str, Facts, date], Decision] = decide,
 ) -> Judgement:
-    """Decide each item for a place on a day. `served` are the items that some warehouse sends there."""
+    """Decide each item for a place on a day. `served` are the items that some warehouse sends there.
+
+    `decide` may be `geo.rules.strictest`, where nobody is left to ask.
+    """
     return Judgement(
         book.id,
         {code: decide(book, place, code, facts, on) if code in served else _NO_WAREHOUSE for code in codes},
+    )
+
+
+def on_shelf(session: Session, place: Place, facts: Facts, today: date) -> frozenset[str]:
+    """Codes of the items of which something stands free today in a warehouse that sends to the place."""
+    states = place.states if facts.state is None else (facts.state,)
+    codes = {item.id: item.code for item in session.scalars(select(Item))}
+    sites = {site.id: site for site in session.scalars(select(Site).options(selectinload(Site.stocked)))}
+    return frozenset(
+        codes[item_id]
+        for (site_id, item_id), supply in stock.usable(session, today).items()
+        for state in states
+        if sites[site_id].may_send({item_id}, state) and any(not limit or state in limit for limit in supply)
     )
 
 

@@ -6,21 +6,28 @@ When the database cannot take it, the sealed order goes to the spool and the sch
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from distro import keyring
 from distro.clock import week_of
 from distro.config import Settings
+from distro.errors import Refusal
 from inventory.models import Item
 from orders import codes
 from orders.models import Line, Order, Status
+
+
+class PersonUnreadable(Refusal):
+    """What was sealed is not written the way this version writes it."""
+
+    sentence = "The sealed address of this order cannot be read by this version. Do not ship. Tell an admin."
 
 
 @dataclass(frozen=True)
@@ -47,8 +54,11 @@ class Person:
 
     @classmethod
     def from_text(cls, text: bytes) -> "Person":
-        """Read what `to_text` wrote."""
-        return cls(**json.loads(text))
+        """Read what `to_text` wrote. Raises PersonUnreadable, without a word of it."""
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError):
+            raise PersonUnreadable from None
 
 
 @dataclass(frozen=True)
@@ -103,10 +113,26 @@ def seal_request(
 def store(session: Session, request: SealedRequest) -> bool:
     """Insert a sealed request; False if its form was stored before, which changes nothing.
 
-    The unique nonce tag decides, so two answers to one form cannot both win.
+    The unique nonce tag decides, so two answers to one form cannot both win. A number that is taken is drawn again.
+    Raises LookupError for an unknown item, and IntegrityError for any other clash: then nothing was stored.
     """
     items = {item.code: item.id for item in session.scalars(select(Item).where(Item.code.in_(request.wanted)))}
-    order = Order(
+    while True:
+        try:
+            with session.begin_nested():
+                session.add(_order(request, items))
+        except IntegrityError:
+            if _is_taken(session, Order.nonce_tag, _bytes(request.nonce_tag)):
+                return False
+            if not _is_taken(session, Order.number, request.number):
+                raise
+            request = replace(request, number=codes.new_number())
+        else:
+            return True
+
+
+def _order(request: SealedRequest, items: Mapping[str, int]) -> Order:
+    return Order(
         uid=UUID(request.uid),
         number=request.number,
         nonce_tag=_bytes(request.nonce_tag),
@@ -120,12 +146,10 @@ def store(session: Session, request: SealedRequest) -> bool:
         decision=request.decision,
         lines=[Line(item_id=items[code], quantity=units) for code, units in request.wanted.items()],
     )
-    try:
-        with session.begin_nested():
-            session.add(order)
-    except IntegrityError:
-        return False
-    return True
+
+
+def _is_taken(session: Session, column: InstrumentedAttribute[Any], value: object) -> bool:
+    return session.scalar(select(Order.id).where(column == value)) is not None
 
 
 def _text(raw: bytes) -> str:

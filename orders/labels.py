@@ -26,8 +26,8 @@ LABEL_SIZE = (4 * INCH, 6 * INCH)
 MARGIN = 0.25 * INCH
 NO_NAME = "RECIPIENT"
 WORDS = {
-    "en": {"title": "Packing slip", "order": "Order", "footer": "Something missing? Use your code to tell us."},
-    "es": {"title": "Lista de contenido", "order": "Pedido", "footer": "¿Falta algo? Use su código para avisarnos."},
+    "en": {"title": "Packing slip", "order": "Order", "footer": "Your code shows what we know about it."},
+    "es": {"title": "Lista de contenido", "order": "Pedido", "footer": "Con su código puede ver qué sabemos de él."},
 }
 
 

@@ -53,17 +53,15 @@ class Bucket:
     filled_at: datetime
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def has_left(self, now: datetime) -> bool:
-        """Whether one more wrong try may be made."""
+    def take(self, now: datetime) -> bool:
+        """Count a wrong try; False if there were too many."""
         with self.lock:
             gained = max(0.0, (now - self.filled_at) / timedelta(minutes=1)) * self.size
             self.left, self.filled_at = min(self.size, self.left + gained), now
-            return self.left >= 1
-
-    def spend(self) -> None:
-        """Count a wrong try."""
-        with self.lock:
+            if self.left < 1:
+                return False
             self.left -= 1
+            return True
 
 
 def ask() -> ResponseReturnValue:
@@ -119,21 +117,20 @@ def _find(typed: str) -> Order | None:
 
     Raises TooManyTries or CodeUnknown.
     """
-    bucket, now = _bucket(), clock.now()
-    if not bucket.has_left(now):
-        raise TooManyTries
-    settings = current_settings()
     try:
-        order = queries.by_code(db.session(), settings.secret_key, typed)
+        order = queries.by_code(db.session(), current_settings().secret_key, typed)
     except codes.CodeUnknown:
         if _is_spooled(typed):
             return None
-        bucket.spend()
-        raise
+        raise _wrong() from None
     if order.sealed is None:
-        bucket.spend()
-        raise codes.CodeUnknown
+        raise _wrong()
     return order
+
+
+def _wrong() -> Refusal:
+    """The answer to a wrong code. A right one is never refused for other people's wrong ones."""
+    return codes.CodeUnknown() if _bucket().take(clock.now()) else TooManyTries()
 
 
 def _is_spooled(typed: str) -> bool:

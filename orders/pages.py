@@ -1,18 +1,19 @@
 """What each question page of a request shows besides what was typed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import render_template
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 
+from distro import clock
 from distro.db import db
 from geo import places
 from geo.places import Place
 from geo.referrals import nearest_help
-from geo.rules import Decision
+from geo.rules import Decision, Effect
 from inventory.models import Item
 from orders import draft
 from orders.draft import Draft, Errors
@@ -38,6 +39,7 @@ class Thing:
     units: str
     effect: str = ""
     reasons: tuple[str, ...] = ()
+    there: bool = True  # some of it stands on a shelf now
 
 
 def show(
@@ -62,25 +64,35 @@ def _start(typed: Draft) -> dict[str, Any]:
 
 
 def _answer(typed: Draft, *, place: Place, judgement: Judgement) -> dict[str, Any]:
+    known = len(place.states) == 1 or typed.typed["state"] in place.states
+    there = draft.in_stock(db.session(), typed, place, clock.today())
     things = [
-        _thing(item, typed, judgement.by_item[item.code])
+        _thing(item, typed, judgement.by_item[item.code], known=known, there=item.code in there)
         for item in draft.requestable(db.session())
         if item.code in judgement.by_item
     ]
     state = typed.typed["state"] if typed.typed["state"] in place.states else place.states[0]
     asked = {decision.ask for decision in judgement.by_item.values() if decision.ask}
     ok = draft.lawful(judgement)
+    at_once = [thing.code for thing in things if thing.effect == Effect.ALLOW and thing.there]
     return {
         "things": things,
         "lawful": ok,
-        "kept_lawful": Draft(typed.typed, {code: typed.wanted[code] for code in ok}).carried(),
+        "kept_lawful": _only(typed, ok),
+        "at_once": at_once,
+        "kept_at_once": _only(typed, at_once),
         "asked": asked,
+        "unanswered": bool(asked) and "asking" in request.form,
         "states": [(code, _state_name(code)) for code in place.states],
         "bands": draft.age_bands(judgement),
         "place": place,
-        "state_name": _state_name(state) if len(place.states) == 1 or typed.typed["state"] else "",
-        "help": nearest_help(state) if len(ok) < len(things) and not asked else (),
+        "state_name": _state_name(state) if known else "",
+        "help": nearest_help(state) if len(ok) < len(things) else (),
     }
+
+
+def _only(typed: Draft, codes: Sequence[str]) -> list[tuple[str, str]]:
+    return Draft(typed.typed, {code: typed.wanted[code] for code in codes}).carried()
 
 
 def _where(typed: Draft, *, place: Place | None = None, sure: str = "") -> dict[str, Any]:
@@ -113,7 +125,9 @@ _FACTS: dict[str, Callable[..., dict[str, Any]]] = {
 }
 
 
-def _thing(item: Item, typed: Draft, decision: Decision | None = None) -> Thing:
+def _thing(
+    item: Item, typed: Draft, decision: Decision | None = None, *, known: bool = True, there: bool = True
+) -> Thing:
     spanish = _spanish()
     return Thing(
         code=item.code,
@@ -122,7 +136,8 @@ def _thing(item: Item, typed: Draft, decision: Decision | None = None) -> Thing:
         most=item.most_per_request,
         units=typed.wanted.get(item.code, "1"),
         effect=str(decision.effect) if decision else "",
-        reasons=_reasons(decision, spanish) if decision else (),
+        reasons=_reasons(decision, spanish) if decision and known else (),
+        there=there,
     )
 
 

@@ -8,7 +8,7 @@ from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from distro import clock
@@ -24,7 +24,8 @@ from orders.eligibility import Judgement
 from orders.intake import Person, SealedRequest
 from orders.models import Order
 
-AWAY = (OperationalError, InterfaceError, PoolExhausted)  # the database is locked, full or gone
+AWAY = (DatabaseError, InterfaceError, PoolExhausted)  # the database is locked, full, damaged, read-only or gone
+NEVER_FITS = (DataError, IntegrityError)  # of those, what would not be stored later either
 ELSEWHERE = "https://www.weather.gov/"
 WRITES = ("done", "cancel", "erase")  # the views here that store something
 
@@ -100,6 +101,8 @@ def done() -> ResponseReturnValue:
     try:
         again = _is_stored(nonce) or not intake.store(db.session(), _sealed(typed, nonce))
         db.session.commit()
+    except NEVER_FITS:
+        raise
     except AWAY:
         db.session.rollback()
         spool.keep(settings.spool, _sealed(typed, nonce, tables=False))
@@ -151,7 +154,7 @@ def _ask_again(problem: AskAgain) -> ResponseReturnValue:
 
 @blueprint.errorhandler(NoRules)
 @blueprint.errorhandler(Unavailable)
-@blueprint.errorhandler(OperationalError)
+@blueprint.errorhandler(DatabaseError)
 @blueprint.errorhandler(InterfaceError)
 @blueprint.errorhandler(PoolExhausted)
 def _try_later(problem: Exception) -> ResponseReturnValue:

@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from distro.clock import week_of
 from distro.errors import NotFound
+from inventory.models import Balance
 from orders import codes
-from orders.models import Line, Order, Status
+from orders.models import RESERVING, Allocation, Line, Order, Status
+
+LISTED = 200  # orders on a page
+TO_PACK = (Status.ALLOCATED, Status.PICKING, Status.PACKED)
 
 
 def by_code(session: Session, secret: str, typed: str) -> Order:
@@ -30,22 +34,40 @@ def by_number(session: Session, number: str) -> Order:
     return order
 
 
-def queue(session: Session, *, site_id: int | None, limit: int = 200) -> Sequence[Order]:
-    """What the packers of a site have to do, oldest first; `site_id` None means every site."""
+def queue(session: Session, *, site_id: int | None, statuses: Sequence[Status] = TO_PACK) -> Sequence[Order]:
+    """The oldest orders at these steps, oldest first; `site_id` None means every site."""
     query = (
         select(Order)
-        .where(Order.status.in_([Status.ALLOCATED, Status.PICKING, Status.PACKED]))
-        .order_by(Order.received_on, Order.id)
-        .limit(limit)
+        .where(Order.status.in_(statuses))
+        .order_by(Order.id)
+        .limit(LISTED)
         .options(selectinload(Order.lines).selectinload(Line.item), selectinload(Order.packer))
     )
     return session.scalars(query if site_id is None else query.where(Order.site_id == site_id)).all()
 
 
-def count_by_status(session: Session) -> dict[Status, int]:
-    """How many open orders stand at each step."""
+def count_by_status(session: Session, site_id: int | None = None) -> dict[Status, int]:
+    """How many open orders stand at each step; `site_id` None means every site."""
     query = select(Order.status, func.count().label("orders")).where(Order.closed_on.is_(None)).group_by(Order.status)
-    return {row.status: row.orders for row in session.execute(query)}
+    found = session.execute(query if site_id is None else query.where(Order.site_id == site_id))
+    return {row.status: row.orders for row in found}
+
+
+def promises_astray(session: Session) -> list[str]:
+    """Balances whose promised units are not those of the orders being packed, named by lot and bin."""
+    promised = (
+        select(Allocation.lot_id, Allocation.bin_id, func.sum(Allocation.quantity).label("units"))
+        .join(Allocation.order)
+        .where(Order.status.in_(RESERVING))
+        .group_by(Allocation.lot_id, Allocation.bin_id)
+    )
+    wanted = {(row.lot_id, row.bin_id): int(row.units) for row in session.execute(promised)}
+    balances = session.scalars(select(Balance).options(joinedload(Balance.lot), joinedload(Balance.bin)))
+    return [
+        f"lot {balance.lot.number} in {balance.bin.code}: {balance.reserved} promised, but orders hold {units}"
+        for balance in balances
+        if (units := wanted.get((balance.lot_id, balance.bin_id), 0)) != balance.reserved
+    ]
 
 
 def rows(session: Session, *, limit: int = 100) -> list[dict[str, Any]]:

@@ -8,11 +8,13 @@ from sqlalchemy.orm import Session
 
 from distro import audit, keyring
 from distro.clock import week_of
-from orders import workflow
+from orders import spool, workflow
 from orders.models import FINAL, Order, Status
 
 KEEP_AFTER_SHIPPING = timedelta(days=30)
 KEEP_AFTER_STOPPING = timedelta(days=7)
+TIME_TO_MEND = timedelta(weeks=6)  # for a person to mend a spool file that cannot be read
+DESTROY_KEY = "destroy key"  # the action in the audit record; its subject is the week
 
 
 def erase_date(order: Order) -> date | None:
@@ -47,18 +49,25 @@ def erase_due(session: Session, today: date) -> int:
     return len(erased)
 
 
-def keys_to_destroy(session: Session, directory: Path, today: date) -> list[str]:
-    """Past weeks whose last address is erased: their keys can go, and every copy of a box with them."""
+def keys_to_destroy(session: Session, directory: Path, spooled: Path, today: date) -> list[str]:
+    """Past weeks whose last address is erased: their keys can go, and every copy of a box with them.
+
+    `spooled` is the spool's folder: what lies there needs its key too. While a file there cannot be read, the keys
+    of the last six weeks stay, since it may need any of them.
+    """
+    waiting = spool.epochs(spooled)  # before the database: a file stored meanwhile is then seen there
     in_use = set(session.scalars(select(Order.epoch).where(Order.sealed.is_not(None)).group_by(Order.epoch)))
-    newest = week_of(today - timedelta(weeks=1))  # last week's forms may still be on their way from the spool
-    return [epoch for epoch in keyring.private_weeks(directory) if epoch < newest and epoch not in in_use]
+    newest = week_of(today - (TIME_TO_MEND if waiting is None else timedelta(weeks=1)))  # last week's may be on the way
+    needed = in_use | (waiting or set())
+    return [epoch for epoch in keyring.private_weeks(directory) if epoch < newest and epoch not in needed]
 
 
-def destroy_keys(session: Session, directory: Path, *, at: datetime) -> list[str]:
+def destroy_keys(session: Session, directory: Path, spooled: Path, *, at: datetime) -> list[str]:
     """Destroy the keys no address needs any more, with a line in the audit record for each; gives back their weeks."""
-    destroyed = [epoch for epoch in keys_to_destroy(session, directory, at.date()) if keyring.destroy(directory, epoch)]
+    unneeded = keys_to_destroy(session, directory, spooled, at.date())
+    destroyed = [epoch for epoch in unneeded if keyring.destroy(directory, epoch)]
     for epoch in destroyed:
-        audit.record(session, actor="system", action="destroy key", subject=epoch, reason="no address needs it", at=at)
+        audit.record(session, actor="system", action=DESTROY_KEY, subject=epoch, reason="no address needs it", at=at)
     return destroyed
 
 

@@ -30,8 +30,36 @@ def keep(spool: Path, request: SealedRequest) -> None:
 
 def waiting(spool: Path) -> Iterator[tuple[Path, SealedRequest]]:
     """The spooled requests, oldest first; a file that cannot be read is named in the log and left for a person."""
-    for path in sorted(spool.glob("*.json"), key=lambda path: path.stat().st_mtime):
+    for path in sorted(spool.glob("*.json"), key=_written_at):
         try:
-            yield path, SealedRequest(**json.loads(path.read_text()))
-        except (ValueError, TypeError) as problem:
+            request = _read(path)
+        except FileNotFoundError:  # another process has just stored it
+            continue
+        except (OSError, ValueError, TypeError) as problem:
             log.error("spool file %s cannot be read: %s", path.name[:12], type(problem).__name__)
+            continue
+        yield path, request
+
+
+def epochs(spool: Path) -> set[str] | None:
+    """The weeks whose keys the spooled requests need; None if a file cannot be read, so that nobody knows."""
+    needed = set()
+    for path in spool.glob("*.json"):
+        try:
+            needed.add(str(_read(path).epoch))
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, TypeError):
+            return None
+    return needed
+
+
+def _read(path: Path) -> SealedRequest:
+    return SealedRequest(**json.loads(path.read_text()))
+
+
+def _written_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

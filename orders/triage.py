@@ -4,7 +4,7 @@ Only processes with the keyring run this. What a rule or a check cannot settle i
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -15,8 +15,8 @@ from distro import audit, keyring
 from distro.errors import InvalidInput, Refusal
 from geo import places
 from geo.places import Place
-from geo.rules import Effect, Facts, RuleBook
-from inventory import demand
+from geo.rules import Effect, Facts, RuleBook, strictest
+from inventory import demand, stock
 from inventory.models import Balance, Fund, Item, Lot, Site
 from orders import workflow
 from orders.allocation import Shelf, plan
@@ -46,9 +46,9 @@ def to_check(session: Session, limit: int = 500) -> list[int]:
     )
 
 
-def to_retry(session: Session, limit: int = 2_000) -> list[int]:
-    """Ids of waiting orders for which every item stands free on some shelf now, oldest first."""
-    free = select(Lot.item_id).join(Balance, Balance.lot_id == Lot.id).where(Balance.on_hand > Balance.reserved)
+def to_retry(session: Session, today: date, limit: int = 2_000) -> list[int]:
+    """Ids of waiting orders for which every item stands free and fresh enough on some shelf now, oldest first."""
+    free = {item_id for _site_id, item_id in stock.usable(session, today)}
     lacking = select(Line.id).where(Line.order_id == Order.id, Line.item_id.not_in(free)).exists()
     query = select(Order.id).where(Order.status == Status.WAITING, ~lacking).order_by(Order.id).limit(limit)
     return list(session.scalars(query))
@@ -57,12 +57,18 @@ def to_retry(session: Session, limit: int = 2_000) -> list[int]:
 def settle(session: Session, order: Order, desk: Desk) -> None:
     """Carry one received or waiting order as far as it goes now; the caller commits.
 
-    Ends in allocated, waiting (stock is short) or held (a person decides), and counts its demand once.
+    Ends in allocated, waiting (stock is short) or held (a person decides), and counts its demand once. An order that
+    another scheduler or a person has moved on meanwhile is left alone.
     """
+    try:
+        workflow.lock(session, order, Status.RECEIVED, Status.WAITING)
+    except workflow.AlreadyMoved:
+        return
     try:
         person = open_person(order, desk.keyring)
         place = places.find(session, person.zip)
-        places.in_state(place, person.state)
+        if not order.released:
+            places.in_state(place, person.state)
     except Refusal as problem:
         note = f"The address could not be checked: {type(problem).__doc__}"
         workflow.hold(session, order, note=note, at=desk.now)
@@ -70,11 +76,11 @@ def settle(session: Session, order: Order, desk: Desk) -> None:
     judgement = judge_order(session, order, person, place, desk)
     order.ruleset_id, order.decision = judgement.ruleset_id, judgement.record()
     sites = authorised_sites(session, order, place)
-    _count_demand(session, order, sites, desk.today)
     note = objection(order, judgement) or ("" if sites else f"No warehouse sends all of this to {order.state}.")
     if note:
         workflow.hold(session, order, note=note, at=desk.now)
         return
+    _count_demand(session, order, sites[0])
     wanted = {line.item_id: line.quantity for line in order.lines}
     found = plan(
         wanted, shelves(session, wanted), site_ids=[site.id for site in sites], state=order.state, today=desk.today
@@ -93,10 +99,14 @@ def open_person(order: Order, keyring_directory: Path) -> Person:
 
 
 def judge_order(session: Session, order: Order, person: Person, place: Place, desk: Desk) -> Judgement:
-    """What can be sent of an order today."""
+    """What can be sent of an order today. If its ZIP code is not in its state, the rules of both places count."""
     facts = Facts(state=person.state, age=person.at_least)
     codes = [line.item.code for line in order.lines]
-    return judge(desk.book, place, codes, facts, desk.today, served=served(session, place, facts))
+    there = served(session, place, facts)
+    if person.state not in place.states:
+        place, facts = replace(place, states=(person.state, *place.states)), replace(facts, state=None)
+        return judge(desk.book, place, codes, facts, desk.today, served=there, decide=strictest)
+    return judge(desk.book, place, codes, facts, desk.today, served=there)
 
 
 def objection(order: Order, judgement: Judgement) -> str:
@@ -176,12 +186,17 @@ def held(session: Session) -> Sequence[Order]:
     return session.scalars(query.options(selectinload(Order.lines).joinedload(Line.item))).all()
 
 
-def _count_demand(session: Session, order: Order, sites: Sequence[Site], today: date) -> None:
-    if order.counted or not sites:
+def _count_demand(session: Session, order: Order, site: Site) -> None:
+    if order.counted:
         return
     for line in order.lines:
         demand.count(
-            session, item_id=line.item_id, site_id=sites[0].id, state=order.state, day=today, quantity=line.quantity
+            session,
+            item_id=line.item_id,
+            site_id=site.id,
+            state=order.state,
+            day=order.received_on,
+            quantity=line.quantity,
         )
     order.counted = True
 

@@ -1,6 +1,8 @@
 """The life of an order after triage: allocate, claim, pick, pack, label, ship; or wait, hold, cancel.
 
 Every step moves the status by one conditional UPDATE, so two people who press at once cannot both win.
+
+Length: an order's whole life stands here in one piece, each step beside the sentences that refuse it.
 """
 
 from collections.abc import Sequence
@@ -38,22 +40,49 @@ class WrongLot(Refusal):
     sentence = "Wrong lot: %(scanned)s is not on this order. Look for %(expected)s."
 
 
-class LotExpired(Refusal):
-    """The lot must not leave any more."""
+class SeveralFit(Refusal):
+    """Two items of the order have the same lot number, and the scan does not say which it was."""
 
-    sentence = "Lot %(lot)s expired on %(expired)s. Do not send it. Press “Not on the shelf” to get another lot."
+    sentence = "Two items here have lot number %(lot)s. Press “Pick” beside the one you took."
+
+
+class ExpiryDiffers(Refusal):
+    """The date on the box is not the date of the lot."""
+
+    sentence = "The box says it expires %(box)s, but lot %(lot)s expires %(known)s. Do not send it. Ask a manager."
+
+
+class LotTooOld(Refusal):
+    """The lot has expired, or would have too little life left when it arrives."""
+
+    sentence = (
+        "Lot %(lot)s expires on %(expired)s, too soon to send it now. Do not send it. "
+        "Press “Not on the shelf” or “Unpack” to get another lot."
+    )
 
 
 class LotHeld(Refusal):
     """The lot was put on hold after it was allocated."""
 
-    sentence = "Lot %(lot)s is on hold. Do not send it. Press “Not on the shelf” to get another lot."
+    sentence = "Lot %(lot)s is on hold. Do not send it. Press “Not on the shelf” or “Unpack” to get another lot."
 
 
 class AlreadyPicked(Refusal):
     """All units of this lot are in the box."""
 
     sentence = "All %(quantity)s of lot %(lot)s are already picked. Do not add more."
+
+
+class AlreadyCounted(Refusal):
+    """The same scan came twice, by a double click or from an old page."""
+
+    sentence = "That scan was already counted: %(picked)s of %(quantity)s picked. Look at the list, then scan again."
+
+
+class WrongParcel(Refusal):
+    """At the shipping step another order's number was scanned."""
+
+    sentence = "This is order %(number)s, but %(scanned)s was scanned. Check which label is on the box."
 
 
 class NotAllPicked(Refusal):
@@ -82,41 +111,46 @@ class AddressErased(Refusal):
 
 
 def move(session: Session, order: Order, to: Status, **values: object) -> None:
-    """Move an order to its next status, if it is still where we think. Raises AlreadyMoved if not."""
+    """Move an order to its next status, if it is still where we think. Raises AlreadyMoved if not.
+
+    The order's row is locked from here to the commit, so steps lock it first and the stock it holds second.
+    """
     status = Status(order.status)
-    moved = to in MOVES[status] and session.scalar(
-        update(Order)
-        .where(Order.id == order.id, Order.status == status)
-        .values(status=to, **values)
-        .returning(Order.id)
-        .execution_options(synchronize_session=False)
-    )
+    moved = to in MOVES[status] and _set(session, order, (status,), status=to, **values)
     session.refresh(order)
     if not moved:
         raise AlreadyMoved(number=order.number, status=order.status)
 
 
+def lock(session: Session, order: Order, *statuses: Status) -> None:
+    """Hold an order's row until the commit, for a step that leaves its status. Raises AlreadyMoved elsewhere."""
+    locked = _set(session, order, statuses, uid=order.uid)
+    session.refresh(order)
+    if not locked:
+        raise AlreadyMoved(number=order.number, status=order.status)
+
+
 def hold(session: Session, order: Order, *, note: str, at: datetime) -> None:
     """Leave the order to a person; `note` says why, and names no one. Promised stock goes back."""
-    _put_back(session, order, by="system", at=at)
-    move(session, order, Status.HELD, note=note[:200], packer_id=None)
+    _stop(session, order, Status.HELD, by="system", at=at, note=note[:200])
 
 
 def wait(session: Session, order: Order, *, site_id: int) -> None:
     """Stock is short: the order waits, and is tried again when there is more."""
     if order.status != Status.WAITING:
-        move(session, order, Status.WAITING, site_id=site_id, packer_id=None)
+        move(session, order, Status.WAITING, site_id=site_id)
 
 
 def allocate(session: Session, order: Order, plan: Plan, *, at: datetime) -> None:
     """Promise the planned lots to the order. Raises ledger.NotEnough if the shelf changed meanwhile."""
+    move(session, order, Status.ALLOCATED, site_id=plan.site_id, note="")
     lines = {line.item_id: line for line in order.lines}
     for pick in plan.picks:
         lot, bin = session.get_one(Lot, pick.shelf.lot_id), session.get_one(Bin, pick.shelf.bin_id)
         ledger.reserve(session, lot, bin, pick.quantity, Document(order.document, "system", at))
         line = lines[pick.shelf.item_id]
         order.allocations.append(Allocation(line_id=line.id, lot=lot, bin=bin, quantity=pick.quantity))
-    move(session, order, Status.ALLOCATED, site_id=plan.site_id, note="")
+    session.flush()
 
 
 def claim(session: Session, order: Order, packer: User) -> None:
@@ -126,28 +160,29 @@ def claim(session: Session, order: Order, packer: User) -> None:
             move(session, order, Status.PICKING, packer_id=packer.id)
     if order.packer_id != packer.id and order.packer is not None:
         raise TakenBySomeone(number=order.number, packer=order.packer.username)
-    if order.status != Status.PICKING:
-        raise AlreadyMoved(number=order.number, status=order.status)
+    lock(session, order, Status.PICKING)
 
 
 def unclaim(session: Session, order: Order) -> None:
     """Put a started order back in the queue; what was picked goes back to the shelf."""
     move(session, order, Status.ALLOCATED, packer_id=None)
-    for allocation in order.allocations:
-        allocation.picked = 0
+    session.execute(update(Allocation).where(Allocation.order_id == order.id).values(picked=0))
+    session.expire(order, ["allocations"])
 
 
 def pick(session: Session, order: Order, scanned: str, *, packer: User, today: date) -> Allocation:
     """One unit of the lot scanned goes into the box; gives back what was picked.
 
-    `scanned` is a lot number, or a GS1 code that holds one. Raises WrongLot, LotExpired, LotHeld or AlreadyPicked.
+    `scanned` is a lot number, or a GS1 code that holds one. Raises WrongLot, SeveralFit, ExpiryDiffers, and as `take`.
     """
     claim(session, order, packer)
-    allocation = _allocation_for(order, scanned)
-    if allocation.lot.expires_on <= today:
-        raise LotExpired(lot=allocation.lot.number, expired=f"{allocation.lot.expires_on:%b %-d, %Y}")
-    if allocation.lot.held:
-        raise LotHeld(lot=allocation.lot.number)
+    return take(session, _allocation_for(order, scanned), packer=packer, today=today)
+
+
+def take(session: Session, allocation: Allocation, *, packer: User, today: date) -> Allocation:
+    """One unit of an allocation goes into the box. Raises LotTooOld, LotHeld or AlreadyPicked."""
+    claim(session, allocation.order, packer)
+    _require_sendable(allocation, today)
     taken = session.scalar(
         update(Allocation)
         .where(Allocation.id == allocation.id, Allocation.picked < Allocation.quantity)
@@ -161,11 +196,11 @@ def pick(session: Session, order: Order, scanned: str, *, packer: User, today: d
     return allocation
 
 
-def pack(session: Session, order: Order, *, packer: User, barred: str, at: datetime) -> None:
-    """Close the box. `barred` says why today's rules forbid it, empty if they do not.
+def pack(session: Session, order: Order, *, packer: User, barred: str, at: datetime, today: date) -> None:
+    """Close the box. `barred` says why today's rules forbid it, empty if they do not; `today` is the site's day.
 
-    Raises NotAllPicked, TakenBySomeone or AlreadyMoved. If it is barred, the order goes back to a person:
-    the caller commits that and raises NoLongerAllowed.
+    Raises NotAllPicked, LotTooOld, LotHeld, TakenBySomeone or AlreadyMoved. If it is barred, the order goes back
+    to a person: the caller commits that and raises NoLongerAllowed.
     """
     claim(session, order, packer)
     if barred:
@@ -174,17 +209,18 @@ def pack(session: Session, order: Order, *, packer: User, barred: str, at: datet
     missing = sum(allocation.quantity - allocation.picked for allocation in order.allocations)
     if missing:
         raise NotAllPicked(missing=missing)
+    for allocation in order.allocations:
+        _require_sendable(allocation, today)
     move(session, order, Status.PACKED)
-    session.add(Parcel(order_id=order.id, packed_on=at.date()))
+    session.add(Parcel(order_id=order.id, packed_on=today))
     session.flush()
     session.expire(order, ["parcel"])
 
 
 def note_label(session: Session, order: Order, *, by: str, at: datetime) -> None:
     """Record that the address is about to be opened for a label. Commit this before opening it."""
-    if order.status != Status.PACKED or order.parcel is None:
-        raise AlreadyMoved(number=order.number, status=order.status)
-    if order.sealed is None:
+    lock(session, order, Status.PACKED)
+    if order.sealed is None or order.parcel is None:
         raise AddressErased(number=order.number)
     again = order.parcel.labelled_on is not None
     audit.record(
@@ -198,55 +234,87 @@ def note_label(session: Session, order: Order, *, by: str, at: datetime) -> None
     order.parcel.labelled_on = at.date()
 
 
-def take_label_back(order: Order) -> None:
-    """No label came out, since the address could not be opened: the order is not ready to ship."""
-    if order.parcel is not None:
-        order.parcel.labelled_on = None
+def ship(session: Session, order: Order, *, by: str, at: datetime, today: date) -> None:
+    """The parcel leaves: promised units go off the shelf for good. `today` is the site's day.
 
-
-def ship(session: Session, order: Order, *, by: str, at: datetime) -> None:
-    """The parcel leaves: promised units go off the shelf for good. Raises NotLabelled or AlreadyMoved."""
-    if order.status == Status.PACKED and (order.parcel is None or order.parcel.labelled_on is None):
+    Raises NotLabelled, LotTooOld, LotHeld or AlreadyMoved.
+    """
+    lock(session, order, Status.PACKED)
+    if order.parcel is None or order.parcel.labelled_on is None:
         raise NotLabelled(number=order.number)
-    move(session, order, Status.SHIPPED, closed_on=at.date())
+    for allocation in order.allocations:
+        _require_sendable(allocation, today)
+    move(session, order, Status.SHIPPED, closed_on=today)
     for allocation in _in_lock_order(order):
         document = Document(order.document, by, at)
         ledger.ship(session, allocation.lot, allocation.bin, allocation.quantity, document)
-    if order.parcel is not None:
-        order.parcel.shipped_on = at.date()
+    order.parcel.shipped_on = today
 
 
 def cancel(session: Session, order: Order, *, by: str, at: datetime) -> None:
     """Stop an order that has no label yet. Raises AlreadyMoved if it is labelled or gone."""
-    if order.parcel is not None and order.parcel.labelled_on is not None:
-        raise AlreadyMoved(number=order.number, status=order.status)
-    _put_back(session, order, by=by, at=at)
-    move(session, order, Status.CANCELLED, closed_on=at.date(), packer_id=None)
+    lock(session, order, *MOVES)
+    if order.parcel is not None:
+        session.refresh(order.parcel)  # a label may have been printed while we waited for the row
+        if order.parcel.labelled_on is not None:
+            raise AlreadyMoved(number=order.number, status=order.status)
+    _stop(session, order, Status.CANCELLED, by=by, at=at, closed_on=at.date())
 
 
-def report_missing(session: Session, allocation: Allocation, *, found: int, by: str, at: datetime) -> None:
+def report_missing(session: Session, allocation: Allocation, *, found: int, by: str, at: datetime, today: date) -> None:
     """Fewer units than promised stand on the shelf, or they must not leave: correct the stock and plan again.
 
-    `found` is how many good units are there. The order waits, and triage finds other lots within seconds.
+    `found` is how many units are there. The order waits, and triage finds other lots within seconds. A lot that is
+    held or too old is there, so its stock is not corrected. Raises AlreadyMoved once the order is packed.
     """
     order, lot, bin = allocation.order, allocation.lot, allocation.bin
-    lost = allocation.quantity - max(0, found)
-    _put_back(session, order, by=by, at=at)
-    move(session, order, Status.WAITING, packer_id=None)
+    lock(session, order, Status.ALLOCATED, Status.PICKING)
+    lost = 0 if lot.held or today > lot.send_until else allocation.quantity - max(0, found)
+    _stop(session, order, Status.WAITING, by=by, at=at)
     if lost > 0:
         reason = f"not on the shelf while packing {order.document}"
         ledger.adjust(session, lot, bin, -lost, Document(order.document, by, at, reason))
 
 
-def _put_back(session: Session, order: Order, *, by: str, at: datetime) -> None:
-    if order.status not in RESERVING:
-        return
-    for allocation in _in_lock_order(order):
-        ledger.release(session, allocation.lot, allocation.bin, allocation.quantity, Document(order.document, by, at))
-    order.allocations.clear()
-    if order.parcel is not None:
-        session.delete(order.parcel)
-    session.flush()
+def unpack(session: Session, order: Order, *, by: str, at: datetime) -> None:
+    """Open a packed box again: everything goes back to the shelf, its label is torn up, and it is planned anew."""
+    lock(session, order, Status.PACKED)
+    audit.record(session, actor=by, action="unpack", subject=order.document, at=at)
+    _stop(session, order, Status.WAITING, by=by, at=at)
+
+
+def _set(session: Session, order: Order, statuses: Sequence[Status], **values: object) -> bool:
+    found = session.scalar(
+        update(Order)
+        .where(Order.id == order.id, Order.status.in_(statuses))
+        .values(**values)
+        .returning(Order.id)
+        .execution_options(synchronize_session=False)
+    )
+    return found is not None
+
+
+def _stop(session: Session, order: Order, to: Status, *, by: str, at: datetime, **values: object) -> None:
+    """Take an order out of the queue: status first, which locks it, then its stock and its box."""
+    held_stock = order.status in RESERVING
+    move(session, order, to, packer_id=None, **values)
+    if held_stock:
+        for allocation in _in_lock_order(order):
+            document = Document(order.document, by, at)
+            ledger.release(session, allocation.lot, allocation.bin, allocation.quantity, document)
+        order.allocations.clear()
+        if order.parcel is not None:
+            session.delete(order.parcel)
+        session.flush()
+        session.expire(order, ["parcel"])
+
+
+def _require_sendable(allocation: Allocation, today: date) -> None:
+    lot = allocation.lot
+    if lot.held:
+        raise LotHeld(lot=lot.number)
+    if today > lot.send_until:
+        raise LotTooOld(lot=lot.number, expired=f"{lot.expires_on:%b %-d, %Y}")
 
 
 def _in_lock_order(order: Order) -> Sequence[Allocation]:
@@ -254,9 +322,21 @@ def _in_lock_order(order: Order) -> Sequence[Allocation]:
 
 
 def _allocation_for(order: Order, scanned: str) -> Allocation:
-    number = gs1.lot_number(scanned)
-    fitting = [allocation for allocation in order.allocations if allocation.lot.number == number]
+    scan = gs1.parse(scanned)
+    if not scan.lot:
+        raise gs1.ScanUnreadable
+    fitting = [
+        allocation
+        for allocation in order.allocations
+        if allocation.lot.number.upper() == scan.lot.upper()
+        and scan.gtin in (None, allocation.lot.item.gtin or scan.gtin)
+    ]
     if not fitting:
         missing = [a.lot.number for a in order.allocations if a.picked < a.quantity]
-        raise WrongLot(scanned=number[:20], expected=" or ".join(missing) or "nothing more: all is picked")
+        raise WrongLot(scanned=scan.lot[:20], expected=" or ".join(missing) or "nothing more: all is picked")
+    if len({allocation.lot_id for allocation in fitting}) > 1:
+        raise SeveralFit(lot=scan.lot[:20])
+    known = fitting[0].lot.expires_on
+    if scan.expires_on is not None and scan.expires_on != known:
+        raise ExpiryDiffers(box=f"{scan.expires_on:%b %-d, %Y}", lot=scan.lot, known=f"{known:%b %-d, %Y}")
     return next((allocation for allocation in fitting if allocation.picked < allocation.quantity), fitting[0])

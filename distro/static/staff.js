@@ -15,7 +15,7 @@ function beep(pitch, seconds) {
 }
 
 if (scan) {
-  scan.select();
+  if (scan.autofocus) scan.select();
   if (document.querySelector("main .alert-danger")) beep(180, 0.45);
   else if (document.querySelector("main .alert-success")) beep(880, 0.12);
   // A scanner types wherever the focus is: letters outside any field go to the scan field.

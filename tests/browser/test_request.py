@@ -32,7 +32,7 @@ def ask(page: Page) -> str:
     return page.locator("#claim-code").inner_text()
 
 
-@pytest.mark.parametrize(("start", "words"), [("/", "We have your request"), ("/es/", "Tenemos su pedido")])
+@pytest.mark.parametrize(("start", "words"), [("/", "We have your request"), ("/es/", "Recibimos su pedido")])
 def test_without_script_a_request_goes_from_start_to_status_and_erasure(
     depot: Depot, open_page: OpenPage, start: str, words: str
 ) -> None:

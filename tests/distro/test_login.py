@@ -63,6 +63,10 @@ def test_signing_out_ends_it(depot: Depot, client: FlaskClient) -> None:
     assert client.get("/desk").location == "/sign-in?next=/desk"
 
 
+def test_a_name_no_keyboard_types_is_refused(depot: Depot, client: FlaskClient) -> None:
+    assert try_in(client, "packer\0", PASSWORD).status_code == 400
+
+
 def test_a_form_without_its_token_is_refused(depot: Depot, client: FlaskClient) -> None:
     assert client.post("/sign-in", data={"username": "packer", "password": PASSWORD}).status_code == 400
     sign_in(client, "packer")

@@ -1,6 +1,8 @@
 """Mail leaves after the commit, survives a dead server, and gives up loudly; through a real SMTP server."""
 
+import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,7 +13,7 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from distro import clock, outbox
+from distro import clock, jobs, outbox
 from distro.config import Settings
 from distro.demo import free_port
 from distro.outbox import Message
@@ -40,19 +42,19 @@ def inbox(settings: Settings) -> Iterator[tuple[Inbox, Settings]]:
     server.stop()
 
 
-def post(session: Session) -> Message:
-    outbox.post(session, to="manager@example.org", subject="Reorder", body="Order 10 now.\n", at=clock.now())
+def post(session: Session, to: str = "manager@example.org") -> Message:
+    outbox.post(session, to=to, subject="Reorder", body="Order 10 now.\n", at=clock.now())
     session.commit()
-    return session.scalars(select(Message)).one()
+    return session.scalars(select(Message).order_by(Message.id.desc()).limit(1)).one()
 
 
 def test_it_is_sent_once_and_its_body_goes(session: Session, inbox: tuple[Inbox, Settings]) -> None:
     box, settings = inbox
     message = post(session)
     assert outbox.due(session, clock.now()) == [message.id]
-    assert outbox.deliver(session, settings, message.id, clock.now())
-    session.commit()
-    assert not outbox.deliver(session, settings, message.id, clock.now())
+    jobs.deliver_mail(session, settings)
+    jobs.deliver_mail(session, settings)
+    assert outbox.claim(session, message.id, clock.now()) is None
     assert len(box.mails) == 1 and "Order 10 now." in box.mails[0] and "Subject: Reorder" in box.mails[0]
     assert message.body == "" and outbox.due(session, clock.now()) == []
 
@@ -60,8 +62,7 @@ def test_it_is_sent_once_and_its_body_goes(session: Session, inbox: tuple[Inbox,
 def test_a_server_that_is_down_costs_time_and_not_the_message(session: Session, settings: Settings) -> None:
     down = replace(settings, smtp_host="127.0.0.1", smtp_port=free_port())
     message = post(session)
-    assert not outbox.deliver(session, down, message.id, clock.now())
-    session.commit()
+    jobs.deliver_mail(session, down)
     assert message.problem == "ConnectionRefusedError" and outbox.stuck(session) == [message]
     assert outbox.due(session, clock.now()) == []
     assert outbox.due(session, clock.now() + timedelta(minutes=3)) == [message.id]
@@ -74,9 +75,9 @@ def test_one_the_server_refuses_is_tried_later_and_given_up_in_the_end(
     box.refuse = True
     message, now = post(session), clock.now()
     for _ in range(outbox.GIVE_UP_AFTER):
-        outbox.deliver(session, settings, message.id, now)
+        with clock.at(now):
+            jobs.deliver_mail(session, settings)
         now += timedelta(hours=7)
-    session.commit()
     assert (message.due_at, message.sent_at, message.tries) == (None, None, outbox.GIVE_UP_AFTER)
     assert outbox.stuck(session) == [message]
 
@@ -85,3 +86,69 @@ def test_nothing_is_sent_for_what_was_rolled_back(app: Flask, session: Session) 
     outbox.post(session, to="manager@example.org", subject="Reorder", body="x", at=clock.now())
     session.rollback()
     assert outbox.due(session, clock.now()) == []
+
+
+def test_while_the_mail_server_is_silent_others_write(app: Flask, session: Session, settings: Settings) -> None:
+    message = post(session)
+    session.commit()  # the test's own reading must not hold the database
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as scheduler:
+        server.settimeout(30)
+        silent = replace(settings, smtp_host="127.0.0.1", smtp_port=server.getsockname()[1])
+        run = scheduler.submit(jobs.run_once, app, silent, jobs.deliver_mail)
+        connection, _address = server.accept()  # the job waits for our greeting from here on
+        other = post(session, "second@example.org")
+        session.commit()
+        assert not run.done()
+        connection.close()
+        run.result()
+    session.expire_all()
+    assert (message.tries, message.problem, message.sent_at) == (1, "SMTPServerDisconnected", None)
+    assert outbox.due(session, clock.now()) == [other.id]
+
+
+def test_an_address_that_cannot_be_one_does_not_stop_the_others(
+    session: Session, inbox: tuple[Inbox, Settings]
+) -> None:
+    box, settings = inbox
+    bad, good = post(session, "manager\n@example.org"), post(session)
+    jobs.deliver_mail(session, settings)
+    assert (bad.problem, bad.sent_at, bad.tries) == ("ValueError", None, 1)
+    assert good.sent_at is not None and len(box.mails) == 1
+
+
+def test_one_refused_recipient_does_not_stop_the_others(session: Session, inbox: tuple[Inbox, Settings]) -> None:
+    box, settings = inbox
+    box.refuse = True
+    messages = [post(session), post(session)]
+    jobs.deliver_mail(session, settings)
+    assert [message.problem for message in messages] == ["SMTPDataError"] * 2
+
+
+def test_a_server_that_is_away_is_asked_once_a_run(session: Session, settings: Settings) -> None:
+    first, second = post(session), post(session)
+    jobs.deliver_mail(session, replace(settings, smtp_host="127.0.0.1", smtp_port=free_port()))
+    assert (first.tries, second.tries) == (1, 0)
+
+
+def test_after_a_crash_between_claim_and_record_it_is_sent_again(
+    session: Session, inbox: tuple[Inbox, Settings]
+) -> None:
+    box, settings = inbox
+    message = post(session)
+    assert outbox.claim(session, message.id, clock.now()) is not None
+    session.commit()
+    jobs.deliver_mail(session, settings)
+    assert box.mails == []
+    with clock.at(clock.now() + outbox.CLAIM_LIVES):
+        jobs.deliver_mail(session, settings)
+    assert len(box.mails) == 1 and message.sent_at is not None
+
+
+def test_a_failure_heard_late_does_not_send_again_what_has_left(
+    session: Session, inbox: tuple[Inbox, Settings]
+) -> None:
+    message = post(session)
+    jobs.deliver_mail(session, inbox[1])
+    outbox.record(session, message.id, TimeoutError(), clock.now())
+    session.commit()
+    assert message.due_at is None and message.problem == ""

@@ -132,3 +132,14 @@ def test_demand_falls_out_of_the_window(depot: Depot) -> None:
         quantity=5,
     )
     assert rows_of(depot)["OH"]["naloxone-nasal"].asked == 0
+
+
+def test_a_state_has_only_what_funds_allow_it(depot: Depot, client: FlaskClient) -> None:
+    depot.shelve(quantity=10)
+    depot.shelve(quantity=500, lot="FEDERAL", fund="FED")  # naloxone for Ohio alone
+    found = rows_of(depot)
+    assert [found[state]["naloxone-nasal"].available for state in ("OH", "NY")] == [510, 10]
+    sign_in(client, "manager")
+    for state, units in (("OH", 510), ("NY", 10)):
+        rows = client.get(f"/stock/export.csv?item=naloxone-nasal&state={state}&show=usable").text.splitlines()[1:]
+        assert units == sum(int(row.rsplit(",", 1)[1]) for row in rows)

@@ -3,8 +3,10 @@
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from inventory.gs1 import GS, Scan, ScanUnreadable, lot_number, parse
+from inventory.gs1 import GS, Scan, ScanUnreadable, is_scannable, lot_number, parse
 
 GTIN = "00300000000018"
 
@@ -41,3 +43,30 @@ def test_it_stops_rather_than_guess(scanned: str) -> None:
 def test_a_scan_without_a_lot_names_none() -> None:
     with pytest.raises(ScanUnreadable):
         lot_number(f"]d201{GTIN}")
+
+
+@pytest.mark.parametrize(
+    ("number", "fit"),
+    [
+        ("AB-123", True),
+        ("0123", True),
+        ("A)1", True),
+        ("", False),
+        ("(A)12", False),
+        ("A(B)1", False),
+        ("(10)AB", False),
+        ("A(10)B", False),
+        (f"A{GS}B", False),
+        ("A\nB", False),
+        ("]d210AB", False),
+        ("01234567890123451712", False),
+    ],
+)
+def test_a_lot_number_must_read_as_itself(number: str, fit: bool) -> None:
+    assert is_scannable(number) == fit
+
+
+@given(st.text(max_size=20) | st.text("()0123456789]dCQe", max_size=20))
+def test_whatever_is_taken_as_a_lot_number_can_be_scanned(number: str) -> None:
+    if is_scannable(number):
+        assert lot_number(number) == number and lot_number(f"(10){number}(17)280531") == number

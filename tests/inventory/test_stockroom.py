@@ -64,6 +64,8 @@ def test_receiving_puts_a_lot_on_the_shelf(depot: Depot, packer: FlaskClient) ->
         ("lot", "X" * 21, "at most 20"),
         ("lot", "NX 1", "without spaces"),
         ("lot", "🙂", "as printed"),
+        ("lot", "(A)12", "another kind of barcode"),
+        ("lot", "01234567890123451712", "another kind of barcode"),
         ("document", "D" * 41, "at most 40"),
         ("item", "nothing", "no such item"),
         ("fund", "NONE", "no such fund"),
@@ -117,6 +119,11 @@ def test_a_correction_moves_stock_ledger_and_record(depot: Depot, packer: FlaskC
         ({"reason": " "}, 422),
         ({"bin": "9999"}, 422),
         ({"bin": "x"}, 422),
+        ({"bin": "9" * 30}, 422),
+        ({"bin": "-1"}, 422),
+        ({"seen": "9" * 30}, 422),
+        ({"seen": "9" * 5_000}, 422),
+        ({"seen": "-1"}, 422),
         ({"quantity": "-11"}, 409),
     ],
 )
@@ -202,8 +209,42 @@ def test_a_long_ledger_comes_in_pages(depot: Depot, packer: FlaskClient) -> None
     assert "COUNT-009" in second and "DEL-1" in second and "Older" not in second
 
 
-def test_a_lot_that_is_not_there(depot: Depot, packer: FlaskClient) -> None:
-    assert packer.get("/stock/lots/999").status_code == 404
+@pytest.mark.parametrize("number", ["999", str(2**31), "9" * 30])
+def test_a_lot_that_is_not_there(depot: Depot, packer: FlaskClient, number: str) -> None:
+    assert packer.get(f"/stock/lots/{number}").status_code == 404
+    for form in ("adjust", "hold"):
+        answer = post(packer, f"/stock/lots/{number}/{form}", bin="1", seen="1", quantity="1", reason="x")
+        assert answer.status_code in (403, 404)
+
+
+@pytest.mark.parametrize(("page", "lines"), [("-5", True), ("x", True), ("9" * 21, False), ("9" * 5_000, True)])
+def test_a_page_number_out_of_reason_is_brought_back(depot: Depot, packer: FlaskClient, page: str, lines: bool) -> None:
+    answer = packer.get(f"/stock/lots/{depot.shelve().id}?page={page}")
+    assert answer.status_code == 200 and ("DEL-1" in answer.text) == lines
+
+
+def test_a_manager_of_one_warehouse_holds_what_stands_there(depot: Depot, client: FlaskClient) -> None:
+    here, north = depot.shelve(lot="HERE"), depot.shelve(lot="NORTH", site="MN")
+    depot.user("manager").site_code = "OH"
+    sign_in(client, "manager")
+    refused = post(client, f"/stock/lots/{north.id}/hold", held="1", reason="maker asks")
+    assert refused.status_code == 403 and "in other warehouses only" in said(refused)[0]
+    assert post(client, f"/stock/lots/{here.id}/hold", held="1", reason="maker asks").status_code == 303
+    depot.session.expire_all()
+    assert here.held and not north.held
+
+
+def test_usable_stock_is_of_funds_that_may_serve_the_state(depot: Depot, client: FlaskClient) -> None:
+    depot.shelve(lot="FEDERAL", fund="FED")  # naloxone for Ohio alone
+    depot.shelve("wound-care-kit", lot="UNPAID", fund="FED")
+    sign_in(client, "manager")
+    for query, lots in (
+        ("?show=usable", {"FEDERAL"}),
+        ("?show=usable&state=OH", {"FEDERAL"}),
+        ("?show=usable&state=NY", set()),
+        ("?state=NY", {"FEDERAL", "UNPAID"}),
+    ):
+        assert {row["lot"] for row in rows(client, query)} == lots
 
 
 @given(st.text())

@@ -1,13 +1,18 @@
 """A request is stored once, whatever happens to the database meanwhile."""
 
+import json
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import create_engine, func, select
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm import Session
 
 from distro import clock, jobs, keyring
 from distro.config import Settings
@@ -102,3 +107,75 @@ def test_a_spool_that_cannot_be_written_takes_nothing(depot: Depot) -> None:
     depot.settings.spool.write_text("a file where the folder should be")
     with pytest.raises(Unavailable):
         spool.keep(depot.settings.spool, sealed(depot.settings))
+
+
+def test_a_number_that_is_taken_is_drawn_again(depot: Depot) -> None:
+    first = sealed(depot.settings)
+    second = replace(sealed(depot.settings, secrets.token_bytes(16)), number=first.number)
+    assert intake.store(depot.session, first) and intake.store(depot.session, second)
+    depot.session.commit()
+    numbers = set(depot.session.scalars(select(Order.number)))
+    assert len(numbers) == 2 and first.number in numbers
+
+
+def test_any_other_clash_is_never_taken_for_stored(depot: Depot) -> None:
+    first = sealed(depot.settings)
+    intake.store(depot.session, first)
+    depot.session.commit()
+    other = sealed(depot.settings, secrets.token_bytes(16))
+    for clash in (replace(other, uid=first.uid), replace(other, code_tag=first.code_tag)):
+        with pytest.raises(IntegrityError):
+            intake.store(depot.session, clash)
+        depot.session.rollback()
+    assert orders(depot) == 1
+
+
+STRANGE = [
+    {"uid": "no id"},
+    {"received_on": "yesterday"},
+    {"sealed": "=", "code_tag": "x"},
+    {"wanted": {"no-such-item": 1}},
+    {"wanted": None},
+    {"state": None},
+    {"number": 5, "epoch": {}},
+]
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+def test_a_spool_file_that_cannot_be_stored_stays_and_stops_nothing(
+    depot: Depot, caplog: pytest.LogCaptureFixture, strange: dict[str, Any]
+) -> None:
+    depot.session.commit()
+    spool.keep(depot.settings.spool, replace(sealed(depot.settings, secrets.token_bytes(16)), **strange))
+    (bad,) = depot.settings.spool.iterdir()
+    spool.keep(depot.settings.spool, sealed(depot.settings))
+    jobs.drain_spool(depot.session, depot.settings)
+    assert orders(depot) == 1 and list(depot.settings.spool.iterdir()) == [bad]
+    assert "stays for a person" in caplog.text and bad.name[:12] in caplog.text
+
+
+def test_with_the_database_away_the_run_ends_and_the_spool_is_left(
+    settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        spool.keep(settings.spool, sealed(settings, secrets.token_bytes(16)))
+    away = Session(create_engine(f"sqlite:///{tmp_path / 'nowhere' / 'distro.sqlite3'}"))
+    with away, pytest.raises(OperationalError):
+        jobs.drain_spool(away, settings)
+    assert len(list(settings.spool.iterdir())) == 2 and caplog.records == []
+
+
+def test_one_form_spooled_by_many_at_once_is_kept_by_all(depot: Depot) -> None:
+    requests = [sealed(depot.settings) for _ in range(32)]
+    with ThreadPoolExecutor(8) as visitors:
+        list(visitors.map(lambda request: spool.keep(depot.settings.spool, request), requests))
+    assert len(list(depot.settings.spool.iterdir())) == 1
+    jobs.drain_spool(depot.session, depot.settings)
+    assert orders(depot) == 1
+
+
+def test_a_box_of_another_version_is_refused_without_a_word_of_it() -> None:
+    for text in (b"", b"[]", b"{}", json.dumps({"name": "Robin Example", "shoe_size": 44}).encode()):
+        with pytest.raises(intake.PersonUnreadable) as refused:
+            Person.from_text(text)
+        assert "Robin" not in str(refused.value) and refused.value.__suppress_context__

@@ -75,7 +75,7 @@ def test_the_slip_is_in_letters_and_in_the_persons_language() -> None:
     english = text_of(labels.slip(number="7K3M9QXA", contents=[("A", 2), ("C", 1)], language="en"))
     spanish = text_of(labels.slip(number="7K3M9QXA", contents=[("A", 2), ("C", 1)], language="es"))
     assert "A×2" in english and "C×1" in english and "Order 7K3M9QXA" in english
-    assert "Pedido 7K3M9QXA" in spanish and "¿Falta algo?" in spanish
+    assert "Pedido 7K3M9QXA" in spanish and "Con su código" in spanish
 
 
 def test_letters_of_other_languages_print_or_lose_their_accent() -> None:

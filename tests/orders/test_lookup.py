@@ -5,7 +5,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from distro import clock
-from orders import workflow
+from orders import retention, workflow
 from orders.lookup import _NEWS, WRONG_CODES_A_MINUTE, Bucket
 from orders.models import Status
 from tests.depot import Depot
@@ -41,17 +41,23 @@ def test_every_wrong_code_gets_the_same_answer(client: FlaskClient, depot: Depot
     assert len(pages) == 1
 
 
-def test_many_wrong_codes_are_slowed_down_for_a_while_and_no_address_is_kept(client: FlaskClient, depot: Depot) -> None:
+def test_many_wrong_codes_are_slowed_down_for_a_while_and_a_right_one_never(client: FlaskClient, depot: Depot) -> None:
     depot.request(nonce=NONCE)
+    erased = depot.request(nonce=NONCE[::-1])
+    retention.erase(depot.session, erased, at=clock.now())
     start = datetime(2026, 11, 22, 12, tzinfo=UTC)
     with clock.at(start):
         for _ in range(WRONG_CODES_A_MINUTE):
             assert client.post("/status", data={"code": WRONG}).status_code == 404
-        for code in (WRONG, depot.code_of(NONCE)):  # a right code tells nothing either
+        for code in (WRONG, "nonsense", depot.code_of(NONCE[::-1])):
             answer = client.post("/status", data={"code": code})
             assert answer.status_code == 429 and "wait a minute" in answer.text
+        for path, words in (("/status", "We have your request"), ("/cancel", "Cancel this request?")):
+            answer = client.post(path, data={"code": depot.code_of(NONCE)})
+            assert answer.status_code == 200 and words in answer.text
+        assert client.post("/erase", data={"code": depot.code_of(NONCE), "yes": "1"}).status_code == 200
     with clock.at(start + timedelta(minutes=1)):
-        assert client.post("/status", data={"code": depot.code_of(NONCE)}).status_code == 200
+        assert client.post("/status", data={"code": WRONG}).status_code == 404
 
 
 def test_right_codes_are_never_counted(client: FlaskClient, depot: Depot) -> None:
@@ -63,10 +69,8 @@ def test_right_codes_are_never_counted(client: FlaskClient, depot: Depot) -> Non
 def test_the_bucket_never_holds_more_than_its_size() -> None:
     start = datetime(2026, 11, 22, 12, tzinfo=UTC)
     bucket = Bucket(2, 2, start)
-    assert bucket.has_left(start + timedelta(days=9))
-    bucket.spend()
-    bucket.spend()
-    assert not bucket.has_left(start)  # a clock that goes back gives nothing
+    assert [bucket.take(start + timedelta(days=9)) for _ in range(3)] == [True, True, False]
+    assert not bucket.take(start)  # a clock that goes back gives nothing
     assert bucket.left == 0
 
 
@@ -91,7 +95,7 @@ def test_after_the_label_it_is_too_late(client: FlaskClient, depot: Depot, path:
     packer = depot.user("packer")
     workflow.claim(depot.session, order, packer)
     workflow.pick(depot.session, order, "LOT1", packer=packer, today=clock.today())
-    workflow.pack(depot.session, order, packer=packer, barred="", at=clock.now())
+    workflow.pack(depot.session, order, packer=packer, barred="", at=clock.now(), today=clock.today())
     workflow.note_label(depot.session, order, by="packer", at=clock.now())
     depot.session.commit()
     answer = client.post(path, data={"code": depot.code_of(NONCE), "yes": "1"})

@@ -4,10 +4,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import create_engine, select
+from sqlalchemy import create_engine, event, select
+from sqlalchemy.exc import IntegrityError
 
 from distro import clock
 from distro.config import Settings
@@ -103,6 +105,29 @@ def test_with_the_spool_full_too_nothing_is_promised(client: FlaskClient, depot:
     assert 'value="1 Sample St"' in page.text
 
 
+def test_with_the_database_read_only_the_request_is_spooled(
+    client: FlaskClient, depot: Depot, settings: Settings
+) -> None:
+    form = filled(client)
+    with _read_only(settings.database_url):
+        page = client.post("/done", data=form)
+    assert page.status_code == 200 and code_in(page)
+    assert len(list(spool.waiting(settings.spool))) == 1 and not depot.session.scalars(select(Order)).all()
+
+
+def test_what_would_never_be_stored_is_not_spooled(client: FlaskClient, depot: Depot, settings: Settings) -> None:
+    form = filled(client)
+
+    def refuse(*_: object) -> None:
+        raise IntegrityError("INSERT", {}, ValueError())
+
+    event.listen(db.engine, "before_cursor_execute", refuse)
+    page = client.post("/done", data=form)
+    event.remove(db.engine, "before_cursor_execute", refuse)
+    assert page.status_code == 503 and 'value="1 Sample St"' in page.text
+    assert not list(spool.waiting(settings.spool))
+
+
 def test_without_a_key_for_the_week_nothing_is_stored(client: FlaskClient, depot: Depot, settings: Settings) -> None:
     form = filled(client)
     settings.public_keys.unlink()
@@ -131,4 +156,31 @@ def _locked(url: str) -> Iterator[None]:
         connection.exec_driver_sql(hold)
         yield
         connection.rollback()
+    engine.dispose()
+
+
+@contextmanager
+def _read_only(url: str) -> Iterator[None]:
+    """A database that only reads, as a standby or a full disk does."""
+
+    def read_only(connection: Any, _record: object) -> None:
+        connection.execute("PRAGMA query_only = ON")
+
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    if engine.dialect.name == "sqlite":
+        event.listen(db.engine, "connect", read_only)
+    else:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f'ALTER DATABASE "{engine.url.database}" SET default_transaction_read_only = on')
+    db.session.commit()
+    db.engine.dispose()
+    yield
+    if engine.dialect.name == "sqlite":
+        event.remove(db.engine, "connect", read_only)
+    else:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("SET default_transaction_read_only = off")
+            connection.exec_driver_sql(f'ALTER DATABASE "{engine.url.database}" RESET ALL')
+    db.session.rollback()
+    db.engine.dispose()
     engine.dispose()

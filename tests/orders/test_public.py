@@ -69,6 +69,7 @@ def test_a_request_with_something_barred_comes_back_to_the_answer(client: FlaskC
 
 
 def test_a_zip_in_two_states_asks_which_when_they_differ(client: FlaskClient, depot: Depot) -> None:
+    depot.shelve("fentanyl-strips")
     form = {"item": ["fentanyl-strips"], "zip": "42223"}
     page = client.post("/answer", data=form).text
     assert "Which state is it in?" in page and "Kentucky" in page and "Tennessee" in page
@@ -78,11 +79,29 @@ def test_a_zip_in_two_states_asks_which_when_they_differ(client: FlaskClient, de
     assert "Which state" not in same
 
 
+def test_pressing_on_without_an_answer_says_so(client: FlaskClient, depot: Depot) -> None:
+    form = {"item": ["fentanyl-strips"], "zip": "42223"}
+    assert "Please choose an answer below." not in client.post("/answer", data=form).text
+    assert "Please choose an answer below." in client.post("/answer", data={**form, "asking": "yes"}).text
+
+
+def test_what_is_not_on_any_shelf_is_said_before_anyone_asks_for_it(client: FlaskClient, depot: Depot) -> None:
+    depot.shelve("naloxone-nasal")
+    form = {"item": ["naloxone-nasal", "wound-care-kit"], "zip": "43215"}
+    page = client.post("/answer", data=form).text
+    assert "You can ask for this" in page and "Yes, but none is here now" in page
+    at_once, all_of_it = page.split("Ask only for what can go now")
+    assert at_once.count('value="naloxone-nasal"') == 2  # in the page's own form and in the one for now
+    assert at_once.count('value="wound-care-kit"') == 1 and all_of_it.count('value="wound-care-kit"') == 1
+    assert "Ask only" not in client.post("/answer", data={**form, "item": ["naloxone-nasal"]}).text
+
+
 def test_an_age_is_asked_only_where_a_rule_names_one(client: FlaskClient, depot: Depot, session: Session) -> None:
     for rule in session.scalars(select(Ruleset)).one().rules:
         rule.min_age = 18 if rule.key == "US-wound-care-kit" else None
     session.scalars(select(Ruleset)).one().digest = "changed for this test"
     session.commit()
+    depot.shelve("wound-care-kit")
     form = {"item": ["wound-care-kit"], "zip": "43215"}
     page = client.post("/answer", data=form).text
     assert "How old are you?" in page and "Under 18" in page and "18 or older" in page
@@ -118,7 +137,7 @@ def test_a_zip_that_cannot_be_used_is_a_kind_sentence(
         ("name", "", "write a name"),
         ("name", "Robin 😀", "cannot print “😀”"),
         ("line1", "x" * 10_000, "at most 60 letters. Now it has 10000"),
-        ("city", "\u202e\x00 \t", "write the city"),
+        ("city", "\u202e\x07 \t", "write the city"),
         ("state", "", "choose the state"),
         ("state", "Ohio", "choose the state"),
     ],
@@ -205,7 +224,7 @@ def test_in_spanish_every_page_and_error_is_spanish(client: FlaskClient, depot: 
     assert '<html lang="es">' in page and "Escriba un nombre para el paquete." in page and "Ohio" in page
     assert "Sobre naloxone-nasal en US." in client.post("/es/answer", data=filled(client)).text
     done = client.post("/es/done", data=filled(client))
-    assert "Tenemos su pedido" in done.text
+    assert "Recibimos su pedido" in done.text
     order = depot.session.scalars(select(Order)).one()
     assert open_person(order, depot.settings.keyring).language == "es"
 

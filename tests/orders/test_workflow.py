@@ -1,14 +1,18 @@
-"""From triage to the post, and every way it can be refused."""
+"""From triage to the post, and every way it can be refused.
+
+Length: one order's life is one subject, and each step has its refusals.
+"""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from distro import audit, clock
 from inventory import ledger
-from inventory.models import Movement
-from orders import triage, workflow
+from inventory.models import Demand, Movement
+from orders import queries, triage, workflow
 from orders.models import Order, Status
 from tests.depot import Depot
 
@@ -19,10 +23,15 @@ def pick_all(depot: Depot, order: Order, username: str = "packer") -> None:
             workflow.pick(depot.session, order, allocation.lot.number, packer=depot.user(username), today=clock.today())
 
 
+def now() -> Any:
+    """The two arguments that say when a step is taken."""
+    return {"at": clock.now(), "today": clock.today()}
+
+
 def packed(depot: Depot) -> Order:
     order = depot.allocated({"naloxone-nasal": 2})
     pick_all(depot, order)
-    workflow.pack(depot.session, order, packer=depot.user("packer"), barred="", at=clock.now())
+    workflow.pack(depot.session, order, packer=depot.user("packer"), barred="", **now())
     return order
 
 
@@ -30,7 +39,7 @@ def test_an_order_goes_all_the_way(depot: Depot) -> None:
     lot = depot.shelve(quantity=10)
     order = packed(depot)
     workflow.note_label(depot.session, order, by="packer", at=clock.now())
-    workflow.ship(depot.session, order, by="packer", at=clock.now())
+    workflow.ship(depot.session, order, by="packer", **now())
     depot.session.commit()
     assert order.status == Status.SHIPPED
     assert (depot.balance(lot).on_hand, depot.balance(lot).reserved) == (8, 0)
@@ -128,11 +137,11 @@ def test_a_wrong_lot_names_the_right_one(depot: Depot) -> None:
         workflow.pick(depot.session, order, "WRONG", packer=depot.user("packer"), today=clock.today())
 
 
-def test_an_expired_or_held_lot_cannot_be_picked(depot: Depot) -> None:
+def test_a_lot_too_old_to_send_or_held_cannot_be_picked(depot: Depot) -> None:
     lot = depot.shelve(days=100)
     order = depot.allocated()
     later = clock.today() + timedelta(days=100)
-    with pytest.raises(workflow.LotExpired):
+    with pytest.raises(workflow.LotTooOld):
         workflow.pick(depot.session, order, "LOT1", packer=depot.user("packer"), today=later)
     lot.held = True
     with pytest.raises(workflow.LotHeld):
@@ -151,14 +160,21 @@ def test_nothing_is_packed_before_all_is_picked(depot: Depot) -> None:
     depot.shelve()
     order = depot.allocated()
     with pytest.raises(workflow.NotAllPicked):
-        workflow.pack(depot.session, order, packer=depot.user("packer"), barred="", at=clock.now())
+        workflow.pack(depot.session, order, packer=depot.user("packer"), barred="", **now())
 
 
 def test_what_today_s_rules_bar_goes_back_to_a_person(depot: Depot) -> None:
     lot = depot.shelve()
     order = depot.allocated()
     pick_all(depot, order)
-    workflow.pack(depot.session, order, packer=depot.user("packer"), barred="The rule changed.", at=clock.now())
+    workflow.pack(
+        depot.session,
+        order,
+        packer=depot.user("packer"),
+        barred="The rule changed.",
+        at=clock.now(),
+        today=clock.today(),
+    )
     assert (order.status, order.note) == (Status.HELD, "The rule changed.")
     assert depot.balance(lot).reserved == 0
 
@@ -167,11 +183,11 @@ def test_nothing_ships_without_a_label_and_nothing_ships_twice(depot: Depot) -> 
     lot = depot.shelve(quantity=10)
     order = packed(depot)
     with pytest.raises(workflow.NotLabelled):
-        workflow.ship(depot.session, order, by="packer", at=clock.now())
+        workflow.ship(depot.session, order, by="packer", **now())
     workflow.note_label(depot.session, order, by="packer", at=clock.now())
-    workflow.ship(depot.session, order, by="packer", at=clock.now())
+    workflow.ship(depot.session, order, by="packer", **now())
     with pytest.raises(workflow.AlreadyMoved):
-        workflow.ship(depot.session, order, by="packer", at=clock.now())
+        workflow.ship(depot.session, order, by="packer", **now())
     assert depot.balance(lot).on_hand == 8
 
 
@@ -198,7 +214,9 @@ def test_what_is_not_on_the_shelf_is_corrected_and_planned_again(depot: Depot) -
     gone = depot.shelve(quantity=2, lot="GONE", days=300)
     depot.shelve(quantity=10, lot="THERE", days=600)
     order = depot.allocated({"naloxone-nasal": 2})
-    workflow.report_missing(depot.session, order.allocations[0], found=0, by="packer", at=clock.now())
+    workflow.report_missing(
+        depot.session, order.allocations[0], found=0, by="packer", at=clock.now(), today=clock.today()
+    )
     depot.session.commit()
     assert depot.balance(gone).on_hand == 0
     depot.settle()
@@ -212,3 +230,111 @@ def test_what_no_warehouse_sends_there_is_held_even_where_the_rules_allow_it(dep
     order = depot.request({"syringe-kit": 1}, zip="55401", state="MN")
     depot.settle()
     assert order.status == Status.HELD and "syringe-kit" in order.note
+
+
+def labelled(depot: Depot) -> Order:
+    order = packed(depot)
+    workflow.note_label(depot.session, order, by="packer", at=clock.now())
+    return order
+
+
+@pytest.mark.parametrize("step", ["pack", "ship"])
+def test_a_lot_held_after_it_was_picked_does_not_leave(depot: Depot, step: str) -> None:
+    lot = depot.shelve()
+    order = labelled(depot) if step == "ship" else depot.allocated()
+    if step == "pack":
+        pick_all(depot, order)
+    lot.held = True
+    depot.session.flush()
+    with pytest.raises(workflow.LotHeld):
+        if step == "ship":
+            workflow.ship(depot.session, order, by="packer", **now())
+        else:
+            workflow.pack(depot.session, order, packer=depot.user("packer"), barred="", **now())
+
+
+def test_a_box_that_stood_too_long_does_not_leave(depot: Depot) -> None:
+    lot = depot.shelve(days=100)
+    order = labelled(depot)
+    with pytest.raises(workflow.LotTooOld):
+        workflow.ship(depot.session, order, by="packer", at=clock.now(), today=lot.send_until + timedelta(days=1))
+    workflow.ship(depot.session, order, by="packer", at=clock.now(), today=lot.send_until)
+
+
+def test_unpacking_frees_the_stock_tears_up_the_label_and_plans_anew(depot: Depot) -> None:
+    lot = depot.shelve(lot="RECALLED", days=300)
+    order = labelled(depot)
+    lot.held = True
+    depot.shelve(lot="GOOD", days=600)
+    workflow.unpack(depot.session, order, by="packer", at=clock.now())
+    depot.session.commit()
+    assert (order.status, order.parcel, depot.balance(lot).reserved) == (Status.WAITING, None, 0)
+    depot.settle()
+    assert [a.lot.number for a in order.allocations] == ["GOOD"]
+    assert queries.promises_astray(depot.session) == []
+
+
+def test_a_held_lot_reported_from_the_shelf_is_not_written_off(depot: Depot) -> None:
+    lot = depot.shelve(quantity=10)
+    order = depot.allocated({"naloxone-nasal": 2})
+    lot.held = True
+    workflow.report_missing(depot.session, order.allocations[0], found=0, by="packer", **now())
+    assert (depot.balance(lot).on_hand, depot.balance(lot).reserved) == (10, 0)
+
+
+def test_what_is_packed_cannot_be_reported_missing(depot: Depot) -> None:
+    depot.shelve()
+    order = packed(depot)
+    with pytest.raises(workflow.AlreadyMoved):
+        workflow.report_missing(depot.session, order.allocations[0], found=0, by="packer", **now())
+
+
+def test_two_items_with_one_lot_number_are_told_apart(depot: Depot) -> None:
+    depot.shelve("naloxone-nasal", lot="SAME")
+    depot.shelve("fentanyl-strips", lot="SAME", bin="B-01")
+    order = depot.allocated({"naloxone-nasal": 1, "fentanyl-strips": 1})
+    packer, today = depot.user("packer"), clock.today()
+    with pytest.raises(workflow.SeveralFit):
+        workflow.pick(depot.session, order, "SAME", packer=packer, today=today)
+    depot.item("naloxone-nasal").gtin = "00300000000018"
+    depot.item("fentanyl-strips").gtin = "00300000000025"
+    picked = workflow.pick(depot.session, order, "(01)00300000000018(10)SAME", packer=packer, today=today)
+    assert picked.lot.item.code == "naloxone-nasal"
+    workflow.take(depot.session, order.allocations[1], packer=packer, today=today)
+    assert [a.picked for a in order.allocations] == [1, 1]
+
+
+def test_an_order_that_moved_on_is_left_alone_by_triage(depot: Depot) -> None:
+    depot.shelve(quantity=10)
+    order = labelled(depot)
+    triage.settle(depot.session, order, depot.desk())
+    assert order.status == Status.PACKED and len(order.allocations) == 1
+    assert queries.promises_astray(depot.session) == []
+
+
+def test_a_person_can_release_an_address_whose_zip_and_state_do_not_agree(depot: Depot) -> None:
+    depot.shelve()
+    order = depot.request(zip="43215", state="MN")
+    depot.settle()
+    triage.release(depot.session, order, reason="the map was wrong", by="manager", at=clock.now())
+    depot.session.commit()
+    depot.settle()
+    assert order.status == Status.ALLOCATED
+
+
+def test_there_the_rules_of_both_places_count(depot: Depot) -> None:
+    depot.shelve("syringe-kit", site="MN", lot="K1")
+    order = depot.request({"syringe-kit": 1}, zip="43215", state="MN")  # Minnesota allows it, Ohio does not
+    triage.settle(depot.session, order, depot.desk())
+    triage.release(depot.session, order, reason="looked at", by="manager", at=clock.now())
+    triage.settle(depot.session, order, depot.desk())
+    assert order.status == Status.HELD and "may not send" in order.note
+
+
+def test_demand_counts_what_may_be_sent_once_and_on_its_day(depot: Depot) -> None:
+    depot.request({"smoking-kit": 1})
+    depot.request({"naloxone-nasal": 2})
+    depot.settle()
+    depot.settle()
+    rows = depot.session.scalars(select(Demand)).all()
+    assert [(row.item_id, row.quantity) for row in rows] == [(depot.item("naloxone-nasal").id, 2)]

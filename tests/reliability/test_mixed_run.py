@@ -69,19 +69,19 @@ def _let_happen(depot: Depot, random: Random, order: Order) -> str:
         return "cancelled"
     for allocation in list(order.allocations):
         for _ in range(allocation.quantity):
-            workflow.pick(session, order, allocation.lot.number, packer=packer, today=now.date())
+            workflow.take(session, allocation, packer=packer, today=now.date())
     if luck < 0.15:
-        workflow.report_missing(session, order.allocations[0], found=0, by="packer", at=now)
+        workflow.report_missing(session, order.allocations[0], found=0, by="packer", at=now, today=now.date())
         return "missing"
     if luck < 0.2:
         workflow.unclaim(session, order)
         return "put back"
     barred = "The rule changed." if luck < 0.25 else ""
-    workflow.pack(session, order, packer=packer, barred=barred, at=now)
+    workflow.pack(session, order, packer=packer, barred=barred, at=now, today=now.date())
     if barred:
         return "barred"
     workflow.note_label(session, order, by="packer", at=now)
-    workflow.ship(session, order, by="packer", at=now)
+    workflow.ship(session, order, by="packer", at=now, today=now.date())
     return "shipped"
 
 

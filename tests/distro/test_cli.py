@@ -1,0 +1,162 @@
+"""The command line: each thing that can go wrong is one sentence and exit status 1, and no secret is in it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from distro import audit, clock
+from distro.audit import AuditEntry
+from distro.auth import User
+from distro.config import Settings
+from tests.conftest import Cli, Databases
+from tests.depot import Depot
+
+SECRET = "a-made-up-secret"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a command answered."""
+
+    status: int
+    sentence: str
+
+
+def refused(cli: Cli, *arguments: str, **env: str) -> Told:
+    """Run a command that must fail: nothing on standard output, one `Error:` line, no traceback."""
+    told = cli(*arguments, env=env)
+    assert told.stdout == "" and "Traceback" not in told.stderr and SECRET not in told.stderr, told.stderr
+    return Told(told.returncode, told.stderr.strip().splitlines()[-1].removeprefix("Error: "))
+
+
+@pytest.mark.parametrize(
+    ("username", "options", "sentence"),
+    [
+        ("", [], "A username has 1 to 64 letters"),
+        (" ", [], "A username has 1 to 64 letters"),
+        ("x" * 100, [], "A username has 1 to 64 letters"),
+        ("two words", [], "A username has 1 to 64 letters"),
+        ("line\nbreak", [], "A username has 1 to 64 letters"),
+        ("packer", [], "The username “packer” is taken."),
+        ("new", ["--site", "NOPE"], "There is no warehouse “NOPE”."),
+        ("new", ["--email", "nobody"], "An email address looks like"),
+        ("new", ["--email", "a@b\nBcc: c@d"], "An email address looks like"),
+    ],
+)
+def test_an_account_that_could_not_be_used_is_not_made(
+    depot: Depot, cli: Cli, username: str, options: list[str], sentence: str
+) -> None:
+    before = depot.session.query(User).count()
+    told = refused(cli, "user", "add", username, "--role", "packer", *options)
+    assert told.status == 1 and sentence in told.sentence
+    assert depot.session.query(User).count() == before
+
+
+def test_an_account_is_made_for_one_warehouse(depot: Depot, cli: Cli) -> None:
+    told = cli("user", "add", "new.packer-2", "--role", "packer", "--site", "OH", "--email", "new@example.org")
+    assert told.returncode == 0 and "shown only now" in told.stdout
+    assert depot.user("new.packer-2").site_code == "OH"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("orders", "list", "--limit", "-1"),
+        ("orders", "list", "--limit", "9" * 30),
+        ("rules", "publish", "0"),
+        ("rules", "publish", "9" * 30),
+        ("serve", "--port", "0"),
+        ("serve", "--port", "65536"),
+        ("serve", "--workers", "0"),
+        ("demo", "--port", "99999"),
+    ],
+)
+def test_a_number_out_of_range_is_not_understood(cli: Cli, arguments: tuple[str, ...]) -> None:
+    told = refused(cli, *arguments)
+    assert told.status == 2 and "is not in the range" in told.sentence
+
+
+COMMANDS = [
+    ("stock", "show"),
+    ("stock", "verify"),
+    ("orders", "list", "--json"),
+    ("rules", "load"),
+    ("rules", "list"),
+    ("audit", "verify"),
+    ("places", "show", "10001"),
+    ("user", "add", "x", "--role", "packer"),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_before_migrate_one_is_told_to(cli: Cli, databases: Databases, command: tuple[str, ...]) -> None:
+    url = databases.empty()
+    told = refused(cli, *command, DATABASE_URL=url)
+    databases.take_back(url)
+    assert told == Told(1, "The database lacks tables of this version. Run: distro migrate")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql+psycopg://distro:{SECRET}@127.0.0.1:1/distro",
+        f"postgresql+psycopg://distro:{SECRET}@/distro?host=/no-such-folder",
+        "sqlite:////no-such-folder/distro.sqlite3",
+    ],
+)
+@pytest.mark.parametrize("command", [("stock", "show"), ("migrate",)], ids=" ".join)
+def test_a_database_that_does_not_answer_is_said(cli: Cli, url: str, command: tuple[str, ...]) -> None:
+    told = refused(cli, *command, DATABASE_URL=url)
+    assert told.status == 1 and told.sentence.startswith("The database is busy or does not answer.")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        SECRET,
+        f"postgresql+psycopg://distro:{SECRET}@host:port/distro",
+        f"postgres://distro:{SECRET}@host/distro",
+        f"mysql://distro:{SECRET}@host/distro",
+    ],
+)
+def test_an_address_that_is_none_is_said(cli: Cli, url: str) -> None:
+    told = refused(cli, "stock", "show", DATABASE_URL=url)
+    assert told.status == 1 and told.sentence.startswith("DATABASE_URL cannot be used.")
+
+
+def test_a_rules_file_in_another_encoding_is_said(depot: Depot, cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_bytes("name: Reglas del año\n".encode("latin-1"))
+    assert refused(cli, "rules", "load", str(file)) == Told(
+        1, "The file is not UTF-8 text. Save it as UTF-8 and try again."
+    )
+
+
+@pytest.mark.parametrize("command", [("keys", "list"), ("keys", "make")], ids=" ".join)
+@pytest.mark.parametrize("content", [b"{", b"", b"\xff\xfe", b"[]", b"7"])
+def test_a_damaged_file_of_keys_is_said(cli: Cli, settings: Settings, command: tuple[str, ...], content: bytes) -> None:
+    settings.public_keys.write_bytes(content)
+    told = refused(cli, *command)
+    assert told.status == 1 and "public-keys.json" in told.sentence
+    assert settings.public_keys.read_bytes() == content
+
+
+@pytest.mark.parametrize("port", ["0", "99999", "-1", "x", "²", "9" * 5_000])
+def test_a_mail_port_that_is_none_is_said(cli: Cli, port: str) -> None:
+    told = refused(cli, "stock", "show", SMTP_PORT=port)
+    assert told == Told(1, "SMTP_PORT: use a whole number from 1 to 65535, such as 25.")
+
+
+def test_the_record_is_proved(depot: Depot, cli: Cli) -> None:
+    for number in range(3):
+        audit.record(depot.session, actor="packer", action="test", subject=f"LOT-{number}", at=clock.now())
+    assert cli("audit", "verify").returncode == 0
+    second = depot.session.query(AuditEntry).order_by(AuditEntry.id).offset(1).first()
+    assert second is not None
+    depot.session.execute(update(AuditEntry).where(AuditEntry.id == second.id).values(actor="somebody else"))
+    told = refused(cli, "audit", "verify")
+    assert told == Told(1, f"Entry {second.id} of the record does not follow from the one before it.")
+    assert "changed, put in or taken out" in cli("audit", "verify", "--help").stdout
