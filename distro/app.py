@@ -121,7 +121,7 @@ def routes(app: Flask) -> list[dict[str, object]]:
         {
             "path": rule.rule,
             "methods": sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}),
-            "guard": "none" if rule.endpoint == "static" else guard_of(rule.endpoint.rpartition(".")[0]),
+            "guard": "none" if rule.endpoint in ("static", "root") else guard_of(rule.endpoint.rpartition(".")[0]),
         }
         for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule)
     ]
@@ -135,6 +135,8 @@ def _open_staff_side(app: Flask, settings: Settings) -> None:
         app.register_blueprint(blueprint)
     if settings.demo:
         app.register_blueprint(mailbox.blueprint)
+    if settings.surface is Surface.STAFF:
+        app.add_url_rule("/", "root", redirect_to="/staff")
 
 
 def _locale() -> str:

@@ -2,32 +2,26 @@
 
 import secrets
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
 import click
 import flask_migrate
-from flask import Flask
 from sqlalchemy import select
 
 from distro import audit, clock, demo, jobs, keyring
 from distro.app import create_app, routes
 from distro.auth import Role, add_user
+from distro.cli_setup import catalog_group, places_group, rules_group
 from distro.config import Settings, Surface
-from distro.console import Group, check_address, check_keys_file, print_one, print_rows
+from distro.console import NUMBER, Group, as_json, check_keys_file, make_app, print_rows, read_settings
 from distro.db import db
 from distro.errors import NotFound
 from distro.serve import serve as serve_app
-from geo import places, publish
-from geo.load import load_places
-from geo.models import Ruleset
 from inventory import ledger, stock
 from inventory.models import Bin, Lot, Site
 from orders import queries
 
 PORT = click.IntRange(1, 65_535)
-NUMBER = click.IntRange(1, 2**31 - 1)  # of a row
-as_json = click.option("--json", "json_", is_flag=True, help="Print JSON, for scripts.")
 
 
 @click.group(cls=Group)
@@ -39,6 +33,11 @@ def main() -> None:
     """
 
 
+main.add_command(places_group)
+main.add_command(rules_group)
+main.add_command(catalog_group)
+
+
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=PORT, default=8000, show_default=True, help="Port to listen on.")
@@ -47,14 +46,15 @@ def main() -> None:
     "--surface",
     type=click.Choice([surface.value for surface in Surface]),
     default=None,
-    help="Which doors to open.  [default: all]",
+    help="Which pages to serve.  [default: all]",
 )
 def serve(host: str, port: int, workers: int, surface: str | None) -> None:
     """Start the web pages.
 
-    `--surface public` opens the participants' pages alone and needs no keyring; `--surface staff` the rest.
+    `--surface public` serves the participants' pages alone and needs no keyring; `--surface staff` the rest.
     """
-    settings = _settings()
+    settings = read_settings()
+    click.echo(f"Serving http://{host}:{port} from {settings.instance}. Ctrl-C stops it.")
     serve_app(replace(settings, surface=Surface(surface or settings.surface)), host=host, port=port, workers=workers)
 
 
@@ -64,93 +64,17 @@ def scheduler() -> None:
 
     It needs the keyring. Requests wait safely while it is stopped.
     """
-    settings = _settings()
+    settings = read_settings()
+    click.echo(f"Working for {settings.instance}. Ctrl-C stops it.")
     jobs.run_scheduler(create_app(settings), settings)
 
 
 @main.command()
 def migrate() -> None:
     """Create the database, or bring it to this version's schema. Safe to run again."""
-    with _app().app_context():
+    with make_app().app_context():
         flask_migrate.upgrade()
     click.echo("The database is up to date.")
-
-
-@main.group("places")
-def places_group() -> None:
-    """States, counties and ZIP codes."""
-
-
-@places_group.command("load")
-def places_load() -> None:
-    """Build the tables of states, counties and ZIP codes from the installed data packages. About ten seconds."""
-    with _app().app_context():
-        counts = load_places(db.session())
-        db.session.commit()
-    click.echo(str(counts))
-
-
-@places_group.command("show")
-@click.argument("zips", nargs=-1, required=True)
-@as_json
-def places_show(zips: tuple[str, ...], json_: bool) -> None:
-    """Show which states and counties each of ZIPS may lie in."""
-    with _app().app_context():
-        print_rows(places.show(db.session(), zips), json_)
-
-
-@main.group("rules")
-def rules_group() -> None:
-    """What may be sent where."""
-
-
-@rules_group.command("load")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
-@click.option("--by", default="operator", show_default=True, help="Your staff username, for the record.")
-def rules_load(file: Path | None, by: str) -> None:
-    """Load a ruleset from FILE (YAML) as a draft; without FILE, the starter rules. Nothing goes live."""
-    with _app().app_context():
-        ruleset = publish.load_rules(db.session(), file or publish.STARTER, by=by, at=clock.now())
-        db.session.commit()
-        click.echo(f"Loaded as draft {ruleset.id}: {ruleset.name}. Publish it with: distro rules publish {ruleset.id}")
-
-
-@rules_group.command("publish")
-@click.argument("ruleset", type=NUMBER)
-@click.option("--by", default="operator", show_default=True, help="Your staff username, for the record.")
-def rules_publish(ruleset: int, by: str) -> None:
-    """Make the draft RULESET the live one. Refused while any of its rules is unreviewed."""
-    with _app().app_context():
-        draft = db.session.get(Ruleset, ruleset)
-        if draft is None:
-            raise NotFound(what="ruleset", name=ruleset)
-        publish.publish(db.session(), draft, by=by, at=clock.now())
-        db.session.commit()
-        click.echo(f"Live now: {draft.name}.")
-
-
-@rules_group.command("list")
-@as_json
-def rules_list(json_: bool) -> None:
-    """List the live rules with their sources."""
-    with _app().app_context():
-        print_rows(publish.list_rules(db.session()), json_)
-
-
-@rules_group.command("explain")
-@click.option("--zip", "zip_", required=True, help="Destination ZIP code.")
-@click.option("--item", required=True, help="Item code, such as naloxone-nasal.")
-@click.option("--on", "on_", default=None, help="Day of sending, YYYY-MM-DD.  [default: today]")
-@click.option("--state", default=None, help="State, where the ZIP code lies in several.")
-@as_json
-def rules_explain(zip_: str, item: str, on_: str | None, state: str | None, json_: bool) -> None:
-    """Say whether an item may be sent to a ZIP code on a day, and why."""
-    try:
-        on = date.fromisoformat(on_) if on_ else clock.today()
-    except ValueError:
-        raise click.BadParameter("write the day as YYYY-MM-DD, such as 2026-12-01", param_hint="--on") from None
-    with _app().app_context():
-        print_one(publish.explain(db.session(), zip_text=zip_, item=item, on=on, state=state), json_)
 
 
 @main.group("user")
@@ -166,7 +90,7 @@ def user_group() -> None:
 def user_add(username: str, role: str, email: str, site: str | None) -> None:
     """Add USERNAME and print a generated password, once."""
     password = secrets.token_urlsafe(15)
-    with _app().app_context():
+    with make_app().app_context():
         if site is not None and db.session.scalar(select(Site.id).where(Site.code == site)) is None:
             raise NotFound(what="warehouse", name=site)
         add_user(db.session(), username=username, role=Role(role), password=password, email=email, site_code=site)
@@ -208,14 +132,17 @@ def stock_group() -> None:
 @as_json
 def stock_show(json_: bool) -> None:
     """List stock by item, site and lot."""
-    with _app().app_context():
+    with make_app().app_context():
         print_rows(stock.rows(db.session()), json_)
 
 
 @stock_group.command("verify")
 def stock_verify() -> None:
-    """Prove that every balance is the sum of its ledger; name each that is not, and exit with status 1."""
-    with _app().app_context():
+    """Prove that every balance is the sum of its ledger, and every promised unit promised to an order being packed.
+
+    Names each that is not, and exits with status 1.
+    """
+    with make_app().app_context():
         wrong = list(ledger.differences(db.session()))
         for row in wrong:
             lot, bin = db.session.get_one(Lot, row.lot_id), db.session.get_one(Bin, row.bin_id)
@@ -223,8 +150,11 @@ def stock_verify() -> None:
                 f"lot {lot.number} ({lot.item.code}) in {bin.site.code}/{bin.code}: the ledger says on hand "
                 f"{row.ledger[0]}, reserved {row.ledger[1]}; the balance says {row.balance[0]}, {row.balance[1]}"
             )
-    if wrong:
-        raise click.ClickException(f"{len(wrong)} balances differ from the ledger.")
+        astray = queries.promises_astray(db.session())
+    for line in astray:
+        click.echo(line)
+    if wrong or astray:
+        raise click.ClickException(f"{len(wrong)} balances differ from the ledger, {len(astray)} from the orders.")
     click.echo("Every balance is the sum of its ledger.")
 
 
@@ -239,7 +169,7 @@ def audit_verify() -> None:
 
     An entry that was changed, put in or taken out breaks the chain there; entries cut off at the end do not show.
     """
-    with _app().app_context():
+    with make_app().app_context():
         broken = audit.broken_at(db.session())
     if broken is not None:
         raise click.ClickException(f"Entry {broken} of the record does not follow from the one before it.")
@@ -256,7 +186,7 @@ def orders_group() -> None:
 @as_json
 def orders_list(limit: int, json_: bool) -> None:
     """List orders, newest first. Nothing in it is personal."""
-    with _app().app_context():
+    with make_app().app_context():
         print_rows(queries.rows(db.session(), limit=limit), json_)
 
 
@@ -282,13 +212,3 @@ def demo_command(port: int, instance: Path, reset: bool) -> None:
     A second run keeps the data.
     """
     demo.run(instance.resolve(), port=port, reset=reset)
-
-
-def _app() -> Flask:
-    return create_app(_settings())
-
-
-def _settings() -> Settings:
-    settings = Settings.from_env()
-    check_address(settings.database_url)
-    return settings

@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+from flask import Flask
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from distro import keyring
+from distro.app import create_app
+from distro.config import Settings
 from distro.errors import Refusal, where_it_broke
 
 BAD_URL = (
@@ -17,6 +20,10 @@ BAD_URL = (
 )
 NO_TABLES = "The database lacks tables of this version. Run: distro migrate"
 NO_ANSWER = "The database is busy or does not answer. Is it running, and is DATABASE_URL right?"
+
+
+NUMBER = click.IntRange(1, 2**31 - 1)  # of a row
+as_json = click.option("--json", "json_", is_flag=True, help="Print JSON, for scripts.")
 
 
 class Group(click.Group):
@@ -45,6 +52,18 @@ class KeysDamaged(Refusal):
     """The file of public keys cannot be read, so that nothing could be sealed."""
 
     sentence = "%(path)s is damaged. Put it back from the backup; until then no request can be taken."
+
+
+def read_settings() -> Settings:
+    """The settings of the environment, with an address of a database that can be one."""
+    settings = Settings.from_env()
+    check_address(settings.database_url)
+    return settings
+
+
+def make_app() -> Flask:
+    """The application for a command to work in."""
+    return create_app(read_settings())
 
 
 def check_address(url: str) -> None:

@@ -48,7 +48,7 @@ def drain_spool(session: Session, settings: Settings) -> None:
 
 def check_requests(session: Session, settings: Settings) -> None:
     """Triage what came in."""
-    slots.claim(session, "triage", clock.now())
+    slots.claim(session, "triage", slots.slot_of(clock.now(), 10))
     session.commit()
     lost = _lost_weeks(session, settings)
     if lost and slots.claim(session, "lost keys", slots.slot_of(clock.now(), TELL_EVERY)):

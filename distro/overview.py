@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from math import inf
 
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from markupsafe import Markup
+from sqlalchemy.orm import Session
 
-from distro import clock
+from distro import clock, slots
 from distro.auth import Role, guard
 from distro.db import db
 from distro.errors import NotFound
@@ -22,6 +24,7 @@ from inventory.reorder import Cover
 from orders import queries
 
 Pair = tuple[int, int]  # site id, item id
+STOPPED_AFTER = timedelta(minutes=5)
 LONG_DAYS = 730  # beyond this the exact number says nothing
 
 blueprint = Blueprint("overview", __name__, url_prefix="/manage")
@@ -136,7 +139,14 @@ def first() -> ResponseReturnValue:
         mapped=mapped,
         map=_map(mapped, state_rows(states, [mapped], sites, cover, asked)) if mapped else "",
         counts=queries.count_by_status(session),
+        stopped_since=_stopped_since(session),
     )
+
+
+def _stopped_since(session: Session) -> datetime | None:
+    """When the scheduler last worked, if that is too long ago: then no request is checked and no mail leaves."""
+    last = slots.last(session, "triage")
+    return last if last and clock.now() - last > STOPPED_AFTER else None
 
 
 def in_words(cell: Cell) -> str:

@@ -25,6 +25,12 @@ class UnreviewedRules(Refusal):
     sentence = "%(count)s of %(all)s rules have no reviewer, so the ruleset was not published. Review them first."
 
 
+class NoRulesInIt(Refusal):
+    """An empty ruleset would take the place of one that says something."""
+
+    sentence = "Ruleset %(id)s holds no rule, so it was not published."
+
+
 class NotADraft(Refusal):
     """Only a draft can be published."""
 
@@ -85,6 +91,8 @@ def publish(
     """
     if ruleset.status != RulesetStatus.DRAFT:
         raise NotADraft(id=ruleset.id, status=ruleset.status)
+    if not ruleset.rules:
+        raise NoRulesInIt(id=ruleset.id)
     unreviewed = sum(rule.reviewed_by is None for rule in ruleset.rules)
     if not demo and (unreviewed or allow_unreviewed):
         raise UnreviewedRules(count=unreviewed, all=len(ruleset.rules))
@@ -106,6 +114,11 @@ def live_ruleset(session: Session) -> Ruleset:
     if ruleset is None:
         raise NoRules
     return ruleset
+
+
+def is_live(session: Session) -> bool:
+    """Whether any ruleset is live."""
+    return session.scalar(select(Ruleset.id).where(Ruleset.status == RulesetStatus.LIVE)) is not None
 
 
 # A live ruleset never changes, so each process reads it once; the key holds a digest of what was read.

@@ -13,9 +13,13 @@ from inventory import stock
 from inventory.models import Alert, Item, Site
 from inventory.reorder import Cover
 
+LONGEST_DAYS = 36_500.0
+
 
 def check(session: Session, *, at: datetime, pairs: set[tuple[int, int]] | None = None) -> list[Alert]:
     """Compare cover with lead time, open and close alerts, and write the mails; gives back those that opened.
+
+    An open alert keeps saying how things stand now.
 
     `pairs` of (site id, item id) limits it to what an allocation touched; None checks everything.
     """
@@ -27,8 +31,9 @@ def check(session: Session, *, at: datetime, pairs: set[tuple[int, int]] | None 
             continue
         alert = open_now.get(pair)
         if alert is not None:
-            if cover.clears:
-                alert.closed_at = at
+            alert.closed_at = at if cover.clears else None
+            for name, value in _figures(cover).items():
+                setattr(alert, name, value)
         elif cover.is_low and (new := _open(session, pair, cover, at)):
             opened.append(new)
             _write_mails(session, new, at)
@@ -63,14 +68,21 @@ def _open(session: Session, pair: tuple[int, int], cover: Cover, at: datetime) -
         site_id=pair[0],
         item_id=pair[1],
         opened_at=at,
-        available=cover.available,
-        daily_demand=cover.daily_demand,
-        cover_days=cover.days,
-        reorder_days=cover.reorder_days,
-        suggested=cover.suggested,
+        **_figures(cover),
     )
     only_one_open = {"index_elements": ["site_id", "item_id"], "index_where": text("closed_at IS NULL")}
     return session.scalars(insert.on_conflict_do_nothing(**only_one_open).returning(Alert)).one_or_none()
+
+
+def _figures(cover: Cover) -> dict[str, float]:
+    """What an alert says of a shelf. A shelf nobody asks of lasts for ever; a database keeps that as a large number."""
+    return {
+        "available": cover.available,
+        "daily_demand": cover.daily_demand,
+        "cover_days": min(cover.days, LONGEST_DAYS),
+        "reorder_days": cover.reorder_days,
+        "suggested": cover.suggested,
+    }
 
 
 def _write_mails(session: Session, alert: Alert, at: datetime) -> None:

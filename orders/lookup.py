@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _l
 
 from distro import clock
 from distro.config import current_settings
-from distro.db import db
+from distro.db import db, forget_freed_pages
 from distro.errors import Refusal
 from orders import codes, queries, retention, spool, workflow
 from orders.models import FINAL, Order, Status
@@ -109,6 +109,8 @@ def _change(what: str) -> ResponseReturnValue:
     except workflow.AlreadyMoved:
         raise TooLate from None
     db.session.commit()
+    if what == "erase":
+        forget_freed_pages(db.engine)
     return render_template("public/changed.html", what=what)
 
 

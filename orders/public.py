@@ -17,7 +17,7 @@ from distro.config import current_settings
 from distro.db import db
 from distro.errors import Refusal, Unavailable
 from geo import places
-from geo.publish import NoRules
+from geo.publish import NoRules, is_live
 from orders import codes, draft, intake, lookup, pages, spool
 from orders.draft import AskAgain, Draft
 from orders.eligibility import Judgement
@@ -33,6 +33,13 @@ blueprint = Blueprint("public", __name__)
 open_to_all(blueprint, "en", "es")
 
 
+class NotOpenYet(Refusal):
+    """There is nothing to ask for, or no rules are live."""
+
+    status = 503
+    sentence = _l("We cannot take requests yet. Please come back later.")
+
+
 class CannotAnswer(Refusal):
     """No page can be made now, because the database or the rules are away."""
 
@@ -43,6 +50,8 @@ class CannotAnswer(Refusal):
 @blueprint.get("/")
 def start() -> ResponseReturnValue:
     """What we send, and the two questions that need no name: what, and to which ZIP code."""
+    if not (is_live(db.session()) and draft.requestable(db.session())):
+        raise NotOpenYet
     return pages.show("start", _with_form(Draft()))
 
 

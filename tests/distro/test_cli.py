@@ -65,8 +65,8 @@ def test_an_account_is_made_for_one_warehouse(depot: Depot, cli: Cli) -> None:
     [
         ("orders", "list", "--limit", "-1"),
         ("orders", "list", "--limit", "9" * 30),
-        ("rules", "publish", "0"),
-        ("rules", "publish", "9" * 30),
+        ("rules", "publish", "0", "--by", "admin"),
+        ("rules", "publish", "9" * 30, "--by", "admin"),
         ("serve", "--port", "0"),
         ("serve", "--port", "65536"),
         ("serve", "--workers", "0"),
@@ -82,7 +82,7 @@ COMMANDS = [
     ("stock", "show"),
     ("stock", "verify"),
     ("orders", "list", "--json"),
-    ("rules", "load"),
+    ("rules", "load", "--by", "admin"),
     ("rules", "list"),
     ("audit", "verify"),
     ("places", "show", "10001"),
@@ -130,7 +130,7 @@ def test_an_address_that_is_none_is_said(cli: Cli, url: str) -> None:
 def test_a_rules_file_in_another_encoding_is_said(depot: Depot, cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "rules.yaml"
     file.write_bytes("name: Reglas del año\n".encode("latin-1"))
-    assert refused(cli, "rules", "load", str(file)) == Told(
+    assert refused(cli, "rules", "load", str(file), "--by", "admin") == Told(
         1, "The file is not UTF-8 text. Save it as UTF-8 and try again."
     )
 
@@ -160,3 +160,25 @@ def test_the_record_is_proved(depot: Depot, cli: Cli) -> None:
     told = refused(cli, "audit", "verify")
     assert told == Told(1, f"Entry {second.id} of the record does not follow from the one before it.")
     assert "changed, put in or taken out" in cli("audit", "verify", "--help").stdout
+
+
+def test_the_record_names_someone_who_works_here(cli: Cli, depot: Depot) -> None:
+    assert refused(cli, "rules", "load", "--by", "nobody").sentence == "There is no member of staff “nobody”."
+
+
+def test_an_empty_ruleset_takes_nobody_s_place(cli: Cli, depot: Depot, tmp_path: Path) -> None:
+    file = tmp_path / "empty.yaml"
+    file.write_text("name: Empty\nversion: '1'\nrules: []\n")
+    loaded = cli("rules", "load", str(file), "--by", "admin")
+    if loaded.returncode == 0:
+        number = loaded.stdout.split("draft ")[1].split(":")[0]
+        assert "holds no rule" in refused(cli, "rules", "publish", number, "--by", "admin").sentence
+
+
+def test_a_depot_is_set_up_from_a_file(cli: Cli, depot: Depot, tmp_path: Path) -> None:
+    exported = cli("catalog", "export")
+    assert exported.returncode == 0, exported.stderr
+    file = tmp_path / "catalog.yaml"
+    file.write_text(exported.stdout)
+    told = cli("catalog", "load", str(file), "--by", "admin")
+    assert told.returncode == 0 and "Added 0, changed 0, removed 0" in told.stdout
