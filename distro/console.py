@@ -96,10 +96,12 @@ def database_problem(error: Exception) -> str:
 
 
 def print_rows(rows: list[dict[str, Any]], json_: bool) -> None:
-    """Rows as a JSON array, or one to a line."""
+    """Rows as a JSON array, or one to a line under the names of the columns."""
     if json_:
         click.echo(json.dumps(rows, default=str, ensure_ascii=False, indent=1))
         return
+    if rows:
+        click.echo("  ".join(rows[0]))
     for row in rows:
         click.echo("  ".join(plain(value) for value in row.values()))
     click.echo(f"{len(rows)} in all.")

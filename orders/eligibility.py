@@ -64,10 +64,11 @@ def judge(
 
     `decide` may be `geo.rules.strictest`, where nobody is left to ask.
     """
-    return Judgement(
-        book.id,
-        {code: decide(book, place, code, facts, on) if code in served else _NO_WAREHOUSE for code in codes},
-    )
+    decisions = {code: decide(book, place, code, facts, on) for code in codes}
+    for code, decision in decisions.items():
+        if decision.effect is not Effect.DENY and code not in served:
+            decisions[code] = _NO_WAREHOUSE
+    return Judgement(book.id, decisions)
 
 
 def on_shelf(session: Session, place: Place, facts: Facts, today: date) -> frozenset[str]:

@@ -59,7 +59,7 @@ def packers(demo: Demo, browser: Browser) -> None:
     demo.sign_in(page, "packer-oh")
     take("queue")
     page.locator("tbody a").first.click()
-    pick = page.locator("table.picks button[name=scan]")
+    pick = page.locator("table.picks button[name=allocation]")
     pick.first.click()
     take("desk")
     while pick.count():
@@ -97,6 +97,7 @@ def _page(demo: Demo, browser: Browser, viewport: object, full: bool = False) ->
 
     def take(name: str) -> None:
         page.wait_for_load_state("networkidle")
+        page.evaluate("scrollTo(0, 0)")
         page.screenshot(path=PICTURES / f"{name}.png", full_page=full)
 
     return page, take

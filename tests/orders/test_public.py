@@ -275,3 +275,12 @@ def test_without_live_rules_nothing_is_answered_and_nothing_typed_is_lost(client
 
 def test_both_languages_are_open_to_all(app: Flask, settings: Settings) -> None:
     assert guard_of("en") == guard_of("es") == "none"
+
+
+def test_a_no_of_the_law_is_told_before_a_no_of_ours(client: FlaskClient, depot: Depot) -> None:
+    depot.site("MN").ships_to = ["MN"]
+    depot.session.commit()
+    ohio = client.post("/answer", data={"item": ["syringe-kit"], "zip": "43215"}).text
+    assert "About syringe-kit in OH." in ohio and "None of our warehouses" not in ohio
+    new_york = client.post("/answer", data={"item": ["syringe-kit"], "zip": "10001"}).text
+    assert "None of our warehouses can mail this there yet." in new_york
