@@ -6,10 +6,9 @@ The claim is written in the transaction of the job's effect, so a job that fails
 from datetime import datetime
 
 from sqlalchemy import String
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from distro.db import Base
+from distro.db import Base, insert
 
 
 class Slot(Base):
@@ -23,11 +22,10 @@ class Slot(Base):
 
 def claim(session: Session, job: str, slot: datetime) -> bool:
     """Take `slot` (the instant it begins) of a job; False if it, or a later one, was taken before."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(Slot).values(job=job, at=slot)
+    new = insert(session, Slot).values(job=job, at=slot)
     taken = session.execute(
-        insert.on_conflict_do_update(
-            index_elements=["job"], set_={"at": insert.excluded.at}, where=Slot.at < insert.excluded.at
+        new.on_conflict_do_update(
+            index_elements=["job"], set_={"at": new.excluded.at}, where=Slot.at < new.excluded.at
         ).returning(Slot.job)
     ).first()
     return taken is not None

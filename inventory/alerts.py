@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, joinedload
 
 from distro import outbox
 from distro.auth import Role, User
+from distro.db import insert
 from inventory import stock
 from inventory.models import Alert, Item, Site
 from inventory.reorder import Cover
@@ -63,15 +63,14 @@ def sentence(alert: Alert) -> str:
 
 def _open(session: Session, pair: tuple[int, int], cover: Cover, at: datetime) -> Alert | None:
     """Open an alert; None if another process has just opened it, and writes its mails."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(Alert).values(
+    new = insert(session, Alert).values(
         site_id=pair[0],
         item_id=pair[1],
         opened_at=at,
         **_figures(cover),
     )
-    only_one_open = {"index_elements": ["site_id", "item_id"], "index_where": text("closed_at IS NULL")}
-    return session.scalars(insert.on_conflict_do_nothing(**only_one_open).returning(Alert)).one_or_none()
+    only_one = new.on_conflict_do_nothing(index_elements=["site_id", "item_id"], index_where=text("closed_at IS NULL"))
+    return session.scalars(only_one.returning(Alert)).one_or_none()
 
 
 def _figures(cover: Cover) -> dict[str, float]:

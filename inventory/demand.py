@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from distro.db import insert
 from inventory.models import Demand
 
 WINDOW_WEEKS = 12
@@ -16,14 +16,13 @@ _FIRST_WEEKS = select(Demand.site_id, func.min(Demand.week)).group_by(Demand.sit
 
 def count(session: Session, *, item_id: int, site_id: int, state: str, day: date, quantity: int) -> None:
     """Add units asked for on `day` to the week's sum, on the site that should serve them."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(Demand).values(
+    new = insert(session, Demand).values(
         item_id=item_id, site_id=site_id, state=state, week=monday(day), quantity=quantity
     )
     session.execute(
-        insert.on_conflict_do_update(
+        new.on_conflict_do_update(
             index_elements=["item_id", "site_id", "state", "week"],
-            set_={"quantity": Demand.quantity + insert.excluded.quantity},
+            set_={"quantity": Demand.quantity + new.excluded.quantity},
         )
     )
 

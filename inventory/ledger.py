@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from distro.db import insert
 from distro.errors import InvalidInput, Refusal
 from inventory.models import Balance, Bin, Lot, Movement, MovementKind
 
@@ -47,9 +47,8 @@ class Difference:
 def receive(session: Session, lot: Lot, bin: Bin, quantity: int, document: Document) -> None:
     """Goods come in: `quantity` units of `lot` are put into `bin`. Raises InvalidInput unless it is positive."""
     _require_positive(quantity)
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     session.execute(
-        dialect.insert(Balance)
+        insert(session, Balance)
         .values(lot_id=lot.id, site_id=bin.site_id, bin_id=bin.id, on_hand=0, reserved=0)
         .on_conflict_do_nothing()
     )
