@@ -30,7 +30,10 @@ class AuditEntry(Base):
 
 
 def record(session: Session, *, actor: str, action: str, subject: str, reason: str = "", at: datetime) -> None:
-    """Append one entry in the caller's transaction. `actor` is a staff username, or `system`."""
+    """Append one entry in the caller's transaction. `actor` is a staff username, or `system`.
+
+    It locks the end of the record until the commit, so it comes last, after the locks on orders and stock.
+    """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CHAIN_LOCK})
     before = session.scalar(select(AuditEntry.hash).order_by(AuditEntry.id.desc()).limit(1)) or ""

@@ -32,7 +32,11 @@ def ready() -> ResponseReturnValue:
         db.session.execute(text("SELECT 1 FROM orders WHERE 1 = 0"))
     except SQLAlchemyError:
         return jsonify(status="no database"), 503
-    if clock.week_of(clock.today()) not in keyring.published_keys(current_settings().public_keys):
+    try:
+        weeks = keyring.published_keys(current_settings().public_keys)
+    except (ValueError, OSError):
+        return jsonify(status="keys damaged"), 503
+    if clock.week_of(clock.today()) not in weeks:
         return jsonify(status="no key for this week"), 503
     if current_settings().surface is not Surface.STAFF:
         if not is_live(db.session()):

@@ -31,6 +31,7 @@ HOUSEKEEPING_EVERY = 60 * 60
 TELL_EVERY = 10 * 60
 AT_ONCE = 500  # requests triaged in one run
 AWAY = (OperationalError, InterfaceError, InternalError, PoolExhausted)  # the database is gone, full or read-only
+LOCKED = ("55P03", "40P01", "40001")  # PostgreSQL: another holds the row, a deadlock, a serialization failure
 OPEN = (Status.RECEIVED, Status.WAITING)  # what triage carries on
 
 
@@ -47,20 +48,23 @@ def drain_spool(session: Session, settings: Settings) -> None:
 
 
 def check_requests(session: Session, settings: Settings) -> None:
-    """Triage what came in."""
-    slots.claim(session, "triage", slots.slot_of(clock.now(), 10))
-    session.commit()
+    """Triage what came in, and leave a sign that it was done."""
     lost = _lost_weeks(session, settings)
     if lost and slots.claim(session, "lost keys", slots.slot_of(clock.now(), TELL_EVERY)):
         for epoch, requests in lost.items():
             log.error("no private key for %s, and nobody destroyed it: %s requests wait for it", epoch, requests)
     session.commit()
     _settle(session, settings, triage.to_check(session, limit=AT_ONCE + sum(lost.values())), lost)
+    slots.claim(session, "triage", slots.slot_of(clock.now(), 10))
+    session.commit()
 
 
 def retry_waiting(session: Session, settings: Settings) -> None:
-    """Try waiting orders again for which there is stock now."""
-    _settle(session, settings, triage.to_retry(session, clock.today()), _lost_weeks(session, settings))
+    """Try waiting orders again for which there is stock now; once an hour all, since rules and warehouses change."""
+    everything = slots.claim(session, "judge waiting", slots.slot_of(clock.now(), HOUSEKEEPING_EVERY))
+    session.commit()
+    ids = triage.waiting(session) if everything else triage.to_retry(session, clock.today())
+    _settle(session, settings, ids, _lost_weeks(session, settings))
 
 
 def check_stock(session: Session, settings: Settings) -> None:
@@ -176,8 +180,10 @@ def _apart(session: Session, what: str) -> Iterator[None]:
     """One bad record is logged, without its message, and does not stop the others. A database that is away does."""
     try:
         yield
-    except AWAY:
-        raise
+    except AWAY as problem:
+        if getattr(getattr(problem, "orig", None), "sqlstate", None) not in LOCKED:
+            raise
+        session.rollback()
     except (NotEnough, AlreadyMoved):  # somebody was quicker; the next run plans again
         session.rollback()
     except Exception as problem:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import inf
 
 from flask import Blueprint, render_template, request, url_for
@@ -144,9 +144,9 @@ def first() -> ResponseReturnValue:
 
 
 def _stopped_since(session: Session) -> datetime | None:
-    """When the scheduler last worked, if that is too long ago: then no request is checked and no mail leaves."""
-    last = slots.last(session, "triage")
-    return last if last and clock.now() - last > STOPPED_AFTER else None
+    """When triage last went well, if that is too long ago while something is open; 1970 if it never did."""
+    last = slots.last(session, "triage") or datetime.fromtimestamp(0, UTC)
+    return last if clock.now() - last > STOPPED_AFTER and queries.count_by_status(session) else None
 
 
 def in_words(cell: Cell) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, inf
 
+LIMITS_COMBINED = 8  # funds' limits on one shelf whose every combination is looked at
 ORDER_FOR_DAYS = 60  # how long an order should last once it has arrived
 ANYWHERE: frozenset[str] = frozenset()  # the states of a fund that says none
 
@@ -67,10 +68,16 @@ class Cover:
     def _groups(self) -> list[tuple[int, float]]:
         """(units that may serve any of them, units a day they ask for) of each group of states that can run out alone.
 
-        Such a group is everyone who asks, less the states of some limited units; other groups have more units.
+        Such a group is everyone who asks, less the states of some limited units; other groups have more units. There
+        are two to the power of the limits of such groups. Past `LIMITS_COMBINED` limits only the widest and the
+        single ones are looked at: then days may come out too long, never too short.
         """
         asking = frozenset(self.daily)
+        limits = [limit for limit in self.supply if limit]
         groups = {asking}
-        for limit in self.supply:
-            groups |= {group - limit for group in groups} if limit else set()
+        if len(limits) > LIMITS_COMBINED:
+            groups |= {asking - limit for limit in limits} | {frozenset({state}) for state in asking}
+        else:
+            for limit in limits:
+                groups |= {group - limit for group in groups}
         return [(self.units_for(group), sum(self.daily[state] for state in group)) for group in groups]

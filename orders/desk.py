@@ -1,5 +1,7 @@
 """Packing: the queue, one order at a time by scanner or click, its label, and the pick sheet.
 
+Length: the pages of one desk, each a few lines; the steps themselves are in `orders.workflow`.
+
 No name or address is on any screen here; the label alone shows it, after a line in the audit record.
 """
 
@@ -12,12 +14,12 @@ from flask_login import current_user
 from sqlalchemy import func, select
 from werkzeug.wrappers import Response
 
-from distro import clock
+from distro import clock, keyring
 from distro.auth import Role, guard
 from distro.config import current_settings
 from distro.db import db
 from distro.errors import InvalidInput, NotFound, Refusal
-from geo import publish
+from geo import places, publish
 from inventory.shelves import own_site
 from orders import labels, queries, triage, workflow
 from orders.models import Allocation, Order, Status
@@ -87,8 +89,9 @@ def scan(number: str) -> ResponseReturnValue:
 def print_label(number: str) -> ResponseReturnValue:
     """The label and slip as one PDF. The audit line is committed before the address is opened."""
     session, order = db.session(), _own_order(number)
-    printed_before = order.parcel.labelled_on if order.parcel else None
     try:
+        workflow.lock(session, order, Status.PACKED)
+        printed_before = order.parcel.labelled_on if order.parcel else None
         workflow.note_label(session, order, by=current_user.username, at=clock.now())
         session.commit()
     except Refusal as refusal:
@@ -184,7 +187,12 @@ def _pick(order: Order, typed: str) -> str:
 def _pack(order: Order) -> str:
     session, now = db.session(), clock.now()
     desk = Desk(current_settings().keyring, publish.live_book(session), now)
-    barred = triage.objection_today(session, order, desk)
+    try:
+        barred = triage.objection_today(session, order, desk)
+    except (keyring.SealBroken, places.ZipUnknown, keyring.KeyGone) as problem:
+        if not keyring.private_weeks(desk.keyring):
+            raise  # no keyring on this machine: nothing is wrong with the order
+        barred = f"The address could not be checked: {type(problem).__doc__}"
     workflow.pack(session, order, packer=current_user, barred=barred, at=now, today=_today(order))
     if barred:
         session.commit()  # it stays with a person, whatever the packer does next

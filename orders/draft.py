@@ -20,7 +20,7 @@ from geo.places import Place, ZipUnknown
 from geo.publish import live_book
 from geo.rules import Effect, Facts
 from inventory.models import Item
-from orders.eligibility import Judgement, judge, on_shelf, served
+from orders.eligibility import Judgement, at_once, judge, served
 from orders.schemas import AddressSchema, AgeSchema, ContactSchema, NeedSchema
 
 FIELDS = ("form", "zip", "state", "age", "name", "line1", "line2", "city", "sure", "contact", "email", "phone", "then")
@@ -89,7 +89,7 @@ def answer(session: Session, draft: Draft, wanted: Mapping[str, int], place: Pla
     book = live_book(session)
     state = draft.typed["state"] if draft.typed["state"] in place.states else None
     least, below = read_age(draft)
-    there = served(session, place, Facts(state=state))
+    there = served(session, place, Facts(state=state), wanted)
     judgement = judge(book, place, wanted, Facts(state=state, age=least), on, served=there)
     if least is not None and any(least < age < below for age in min_ages(judgement)):
         return judge(book, place, wanted, Facts(state=state), on, served=there)  # another age counts here: ask again
@@ -97,9 +97,10 @@ def answer(session: Session, draft: Draft, wanted: Mapping[str, int], place: Pla
 
 
 def in_stock(session: Session, draft: Draft, place: Place, on: date) -> frozenset[str]:
-    """Codes of the items that stand on a shelf from which they may go there."""
+    """Codes of the wanted items, in the units wanted, that could leave together today."""
     state = draft.typed["state"] if draft.typed["state"] in place.states else None
-    return on_shelf(session, place, Facts(state=state), on)
+    wanted = {code: int(units) for code, units in draft.wanted.items() if units.isdecimal()}
+    return at_once(session, place, Facts(state=state), wanted, on)
 
 
 def min_ages(judgement: Judgement) -> list[int]:

@@ -16,19 +16,29 @@ from geo.rules import Decision, Effect, Facts, Reason, RuleBook, decide
 from inventory import stock
 from inventory.models import Item, Site
 
-_NO_WAREHOUSE = Decision(
-    Effect.DENY,
-    None,
-    None,
-    (
-        Reason(
-            "no-warehouse",
-            Effect.DENY,
-            "None of our warehouses can mail this there yet. A program near you may have it.",
-            "Ninguno de nuestros almacenes puede enviar esto allí todavía. Un programa cerca de usted puede tenerlo.",
-        ),
-    ),
+
+def _ours(key: str, sentence: str, sentence_es: str) -> Decision:
+    return Decision(Effect.DENY, None, None, (Reason(key, Effect.DENY, sentence, sentence_es),))
+
+
+_NO_WAREHOUSE = _ours(
+    "no-warehouse",
+    "None of our warehouses can mail this there yet. A program near you may have it.",
+    "Ninguno de nuestros almacenes puede enviar esto allí todavía. Un programa cerca de usted puede tenerlo.",
 )
+_NOT_TOGETHER = _ours(
+    "not-together",
+    "We cannot mail this together with the rest. You can ask for it alone, in a second request.",
+    "No podemos enviar esto junto con lo demás. Puede pedirlo solo, en otro pedido.",
+)
+
+
+@dataclass(frozen=True)
+class Served:
+    """Codes of the items that one warehouse sends to a place together, and of those that only another one sends."""
+
+    together: frozenset[str]
+    apart: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -57,41 +67,46 @@ def judge(
     facts: Facts,
     on: date,
     *,
-    served: frozenset[str],
+    served: Served,
     decide: Callable[[RuleBook, Place, str, Facts, date], Decision] = decide,
 ) -> Judgement:
-    """Decide each item for a place on a day. `served` are the items that some warehouse sends there.
+    """Decide each item for a place on a day. `served` says which items some warehouse sends there.
 
     `decide` may be `geo.rules.strictest`, where nobody is left to ask.
     """
     decisions = {code: decide(book, place, code, facts, on) for code in codes}
     for code, decision in decisions.items():
-        if decision.effect is not Effect.DENY and code not in served:
-            decisions[code] = _NO_WAREHOUSE
+        if decision.effect is not Effect.DENY and code not in served.together:
+            decisions[code] = _NOT_TOGETHER if code in served.apart else _NO_WAREHOUSE
     return Judgement(book.id, decisions)
 
 
-def on_shelf(session: Session, place: Place, facts: Facts, today: date) -> frozenset[str]:
-    """Codes of the items of which something stands free today in a warehouse that sends to the place."""
-    states = place.states if facts.state is None else (facts.state,)
-    codes = {item.id: item.code for item in session.scalars(select(Item))}
-    sites = {site.id: site for site in session.scalars(select(Site).options(selectinload(Site.stocked)))}
-    return frozenset(
-        codes[item_id]
-        for (site_id, item_id), supply in stock.usable(session, today).items()
-        for state in states
-        if sites[site_id].may_send({item_id}, state) and any(not limit or state in limit for limit in supply)
-    )
+def served(session: Session, place: Place, facts: Facts, codes: Iterable[str]) -> Served:
+    """Which of the items some warehouse sends to the place, or to any state it may lie in if none is named.
 
-
-def served(session: Session, place: Place, facts: Facts) -> frozenset[str]:
-    """Codes of the items that some warehouse sends to the place, or to any state it may lie in if none is named."""
-    states = place.states if facts.state is None else (facts.state,)
-    sites = session.scalars(select(Site).options(selectinload(Site.stocked))).all()
-    codes = {item.id: item.code for item in session.scalars(select(Item))}
-    return frozenset(
-        codes[stocked.item_id]
+    A parcel leaves from one warehouse, so the one that sends the most of them counts.
+    """
+    wanted, states = set(codes), place.states if facts.state is None else (facts.state,)
+    items = {item.id: item.code for item in session.scalars(select(Item).where(Item.code.in_(wanted)))}
+    sites = session.scalars(select(Site).options(selectinload(Site.stocked)).order_by(Site.id))
+    sets = [
+        frozenset(code for item_id, code in items.items() if any(site.may_send({item_id}, state) for state in states))
         for site in sites
-        for stocked in site.stocked
-        if any(site.may_send({stocked.item_id}, state) for state in states)
-    )
+    ]
+    together = max(sets, key=len) if sets else frozenset[str]()
+    return Served(together, frozenset().union(*sets) - together)
+
+
+def at_once(session: Session, place: Place, facts: Facts, wanted: Mapping[str, int], today: date) -> frozenset[str]:
+    """The most items that one warehouse has free today in the units wanted, and may send to the place."""
+    states = place.states if facts.state is None else (facts.state,)
+    codes = {item.id: item.code for item in session.scalars(select(Item).where(Item.code.in_(wanted)))}
+    sites = {site.id: site for site in session.scalars(select(Site).options(selectinload(Site.stocked)))}
+    ready: dict[int, set[str]] = {site_id: set() for site_id in sites}
+    for (site_id, item_id), supply in stock.usable(session, today).items():
+        code = codes.get(item_id)
+        for state in states if code else ():
+            units = sum(units for limit, units in supply.items() if not limit or state in limit)
+            if code and units >= wanted[code] and sites[site_id].may_send({item_id}, state):
+                ready[site_id].add(code)
+    return frozenset(max(ready.values(), key=len)) if ready else frozenset()

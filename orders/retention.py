@@ -3,7 +3,7 @@
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from distro import audit, keyring
@@ -69,8 +69,3 @@ def destroy_keys(session: Session, directory: Path, spooled: Path, *, at: dateti
     for epoch in destroyed:
         audit.record(session, actor="system", action=DESTROY_KEY, subject=epoch, reason="no address needs it", at=at)
     return destroyed
-
-
-def sealed_count(session: Session) -> int:
-    """How many addresses can be opened today."""
-    return session.scalar(select(func.count()).where(Order.sealed.is_not(None))) or 0

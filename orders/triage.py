@@ -54,6 +54,12 @@ def to_retry(session: Session, today: date, limit: int = 2_000) -> list[int]:
     return list(session.scalars(query))
 
 
+def waiting(session: Session, limit: int = 2_000) -> list[int]:
+    """Ids of all waiting orders, oldest first."""
+    query = select(Order.id).where(Order.status == Status.WAITING).order_by(Order.id).limit(limit)
+    return list(session.scalars(query))
+
+
 def settle(session: Session, order: Order, desk: Desk) -> None:
     """Carry one received or waiting order as far as it goes now; the caller commits.
 
@@ -102,7 +108,7 @@ def judge_order(session: Session, order: Order, person: Person, place: Place, de
     """What can be sent of an order today. If its ZIP code is not in its state, the rules of both places count."""
     facts = Facts(state=person.state, age=person.at_least)
     codes = [line.item.code for line in order.lines]
-    there = served(session, place, facts)
+    there = served(session, place, facts, codes)
     if person.state not in place.states:
         place, facts = replace(place, states=(person.state, *place.states)), replace(facts, state=None)
         return judge(desk.book, place, codes, facts, desk.today, served=there, decide=strictest)
@@ -189,7 +195,7 @@ def held(session: Session) -> Sequence[Order]:
 def _count_demand(session: Session, order: Order, site: Site) -> None:
     if order.counted:
         return
-    for line in order.lines:
+    for line in sorted(order.lines, key=lambda line: line.item_id):  # the order in which rows are locked everywhere
         demand.count(
             session,
             item_id=line.item_id,

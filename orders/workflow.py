@@ -279,8 +279,8 @@ def report_missing(session: Session, allocation: Allocation, *, found: int, by: 
 def unpack(session: Session, order: Order, *, by: str, at: datetime) -> None:
     """Open a packed box again: everything goes back to the shelf, its label is torn up, and it is planned anew."""
     lock(session, order, Status.PACKED)
-    audit.record(session, actor=by, action="unpack", subject=order.document, at=at)
     _stop(session, order, Status.WAITING, by=by, at=at)
+    audit.record(session, actor=by, action="unpack", subject=order.document, at=at)
 
 
 def _set(session: Session, order: Order, statuses: Sequence[Status], **values: object) -> bool:

@@ -223,3 +223,9 @@ def test_an_alert_someone_else_has_just_opened_is_left_to_them(depot: Depot) -> 
     low = Cover({}, {"OH": 1}, 14, 7)
     assert alerts._open(depot.session, pair, low, clock.now()) is not None
     assert alerts._open(depot.session, pair, low, clock.now()) is None
+
+
+def test_many_funds_with_limits_of_their_own_cost_no_time() -> None:
+    supply = {frozenset({f"S{number}"}): 10 for number in range(40)}
+    cover = Cover(supply, {f"S{number}": 1.0 for number in range(40)}, lead_time_days=14, safety_days=7)
+    assert cover.days == 10 and cover.is_low

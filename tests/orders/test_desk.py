@@ -311,3 +311,13 @@ def test_an_address_that_cannot_be_opened_leaves_no_label_behind(depot: Depot, p
     assert order.parcel is not None and order.parcel.labelled_on is None
     assert audit.count(depot.session, action="open address", subject=order.document) == 1
     assert "Print the label" in said(post(packer, f"/desk/orders/{order.number}/ship"))[0]
+
+
+def test_a_box_whose_address_cannot_be_checked_goes_to_a_person(depot: Depot, packer: FlaskClient) -> None:
+    lot = depot.shelve(quantity=10)
+    order = depot.allocated()
+    scan(packer, order, lot.number)
+    keyring.destroy(depot.settings.keyring, order.epoch)
+    assert "back with a person" in scan(packer, order, order.number)[0]
+    depot.session.expire_all()
+    assert (order.status, depot.balance(lot).reserved) == (Status.HELD, 0)

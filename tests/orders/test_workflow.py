@@ -338,3 +338,15 @@ def test_demand_counts_what_may_be_sent_once_and_on_its_day(depot: Depot) -> Non
     depot.settle()
     rows = depot.session.scalars(select(Demand)).all()
     assert [(row.item_id, row.quantity) for row in rows] == [(depot.item("naloxone-nasal").id, 2)]
+
+
+def test_what_waits_is_judged_again_when_its_warehouse_stops_sending_it(depot: Depot) -> None:
+    order = depot.request()
+    depot.settle()
+    assert order.status == Status.WAITING
+    for site in ("OH", "MN"):
+        depot.site(site).ships_to = ["NY"]
+    depot.session.commit()
+    with clock.at(clock.now() + timedelta(hours=2)):
+        depot.settle()
+    assert order.status == Status.HELD
