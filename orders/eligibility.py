@@ -93,8 +93,8 @@ def served(session: Session, place: Place, facts: Facts, codes: Iterable[str]) -
         frozenset(code for item_id, code in items.items() if any(site.may_send({item_id}, state) for state in states))
         for site in sites
     ]
-    together = max(sets, key=len) if sets else frozenset[str]()
-    return Served(together, frozenset().union(*sets) - together)
+    together = max([frozenset[str](), *sets], key=len)
+    return Served(together, frozenset[str]().union(*sets) - together)
 
 
 def at_once(session: Session, place: Place, facts: Facts, wanted: Mapping[str, int], today: date) -> frozenset[str]:
@@ -109,4 +109,5 @@ def at_once(session: Session, place: Place, facts: Facts, wanted: Mapping[str, i
             units = sum(units for limit, units in supply.items() if not limit or state in limit)
             if code and units >= wanted[code] and sites[site_id].may_send({item_id}, state):
                 ready[site_id].add(code)
-    return frozenset(max(ready.values(), key=len)) if ready else frozenset()
+    most: set[str] = max([set(), *ready.values()], key=len)
+    return frozenset(most)
