@@ -96,9 +96,10 @@ def _page(demo: Demo, browser: Browser, viewport: object, full: bool = False) ->
     page = browser.new_context(base_url=demo.url, viewport=viewport).new_page()  # type: ignore[arg-type]
 
     def take(name: str) -> None:
-        tall = page.evaluate("document.documentElement.scrollHeight") > 4_000  # a long list: its top says enough
         page.wait_for_load_state("networkidle")
+        page.locator("main").wait_for()
         page.evaluate("scrollTo(0, 0)")
+        tall = page.evaluate("document.documentElement.scrollHeight") > 4_000  # a long list: its top says enough
         page.screenshot(path=PICTURES / f"{name}.png", full_page=full and not tall)
 
     return page, take
