@@ -157,3 +157,36 @@ def test_promises_that_no_order_holds_are_named(depot: Depot) -> None:
     lot = depot.shelve(lot="ASTRAY", quantity=10)
     ledger.reserve(depot.session, lot, depot.bin("OH"), 3, ledger.Document("TEST-1", "packer", clock.now()))
     assert queries.promises_astray(depot.session) == ["lot ASTRAY in A-01: 3 promised, but orders hold 0"]
+
+
+def test_an_order_in_someone_s_hands_does_not_stop_the_others(app: Flask, depot: Depot) -> None:
+    """PostgreSQL gives up on the locked row and triage goes on. SQLite has one lock, so there all of them wait."""
+    depot.shelve()
+    held, free = depot.request(), depot.request()
+    free_id, postgresql = free.id, depot.session.get_bind().dialect.name == "postgresql"
+    workflow.lock(depot.session, held, Status.RECEIVED)
+    triage = Thread(target=jobs.run_once, args=(app, depot.settings, jobs.check_requests))
+    triage.start()
+    triage.join()
+    depot.session.commit()
+    expected = Status.ALLOCATED if postgresql else Status.RECEIVED
+    assert depot.session.get_one(Order, free_id, populate_existing=True).status == expected
+    depot.settle()
+    assert queries.count_by_status(depot.session) == {Status.ALLOCATED: 2}
+
+
+def test_two_orders_that_share_items_in_opposite_order_are_both_settled(app: Flask, depot: Depot) -> None:
+    for item in ("naloxone-nasal", "wound-care-kit"):
+        depot.shelve(item, quantity=100)
+    for _ in range(10):
+        depot.request({"naloxone-nasal": 1, "wound-care-kit": 1})
+        depot.request({"wound-care-kit": 1, "naloxone-nasal": 1})
+    depot.session.commit()
+    threads = [Thread(target=jobs.run_once, args=(app, depot.settings, jobs.check_requests)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    depot.settle()
+    assert queries.count_by_status(depot.session) == {Status.ALLOCATED: 20}
+    assert queries.promises_astray(depot.session) == []
