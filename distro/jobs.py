@@ -54,7 +54,7 @@ def check_requests(session: Session, settings: Settings) -> None:
         for epoch, requests in lost.items():
             log.error("no private key for %s, and nobody destroyed it: %s requests wait for it", epoch, requests)
     session.commit()
-    _settle(session, settings, triage.to_check(session, limit=AT_ONCE + sum(lost.values())), lost)
+    _settle(session, settings, triage.oldest(session, Status.RECEIVED, AT_ONCE + sum(lost.values())), lost)
     slots.claim(session, "triage", slots.slot_of(clock.now(), 10))
     session.commit()
 
@@ -63,7 +63,7 @@ def retry_waiting(session: Session, settings: Settings) -> None:
     """Try waiting orders again for which there is stock now; once an hour all, since rules and warehouses change."""
     everything = slots.claim(session, "judge waiting", slots.slot_of(clock.now(), HOUSEKEEPING_EVERY))
     session.commit()
-    ids = triage.waiting(session) if everything else triage.to_retry(session, clock.today())
+    ids = triage.oldest(session, Status.WAITING) if everything else triage.to_retry(session, clock.today())
     _settle(session, settings, ids, _lost_weeks(session, settings))
 
 

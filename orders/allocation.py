@@ -17,17 +17,11 @@ class Shelf:
     available: int
     expires_on: date
     send_until: date
-    fund_items: frozenset[str]
     fund_states: frozenset[str]
-    item_code: str
 
     def may_serve(self, state: str, today: date) -> bool:
-        """Whether its fund may pay for this item there, and enough life is left to send it today."""
-        return (
-            today <= self.send_until
-            and (not self.fund_items or self.item_code in self.fund_items)
-            and (not self.fund_states or state in self.fund_states)
-        )
+        """Whether its fund may serve that state, and enough life is left to send it today."""
+        return today <= self.send_until and (not self.fund_states or state in self.fund_states)
 
 
 @dataclass(frozen=True)

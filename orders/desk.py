@@ -1,7 +1,5 @@
 """Packing: the queue, one order at a time by scanner or click, its label, and the pick sheet.
 
-Length: the pages of one desk, each a few lines; the steps themselves are in `orders.workflow`.
-
 No name or address is on any screen here; the label alone shows it, after a line in the audit record.
 """
 
@@ -14,12 +12,12 @@ from flask_login import current_user
 from sqlalchemy import func, select
 from werkzeug.wrappers import Response
 
-from distro import clock, keyring
+from distro import clock
 from distro.auth import Role, guard
 from distro.config import current_settings
 from distro.db import db
 from distro.errors import InvalidInput, NotFound, Refusal
-from geo import places, publish
+from geo import publish
 from inventory.shelves import own_site
 from orders import labels, queries, triage, workflow
 from orders.models import Allocation, Order, Status
@@ -187,12 +185,7 @@ def _pick(order: Order, typed: str) -> str:
 def _pack(order: Order) -> str:
     session, now = db.session(), clock.now()
     desk = Desk(current_settings().keyring, publish.live_book(session), now)
-    try:
-        barred = triage.objection_today(session, order, desk)
-    except (keyring.SealBroken, places.ZipUnknown, keyring.KeyGone) as problem:
-        if not keyring.private_weeks(desk.keyring):
-            raise  # no keyring on this machine: nothing is wrong with the order
-        barred = f"The address could not be checked: {type(problem).__doc__}"
+    barred = triage.objection_today(session, order, desk)
     workflow.pack(session, order, packer=current_user, barred=barred, at=now, today=_today(order))
     if barred:
         session.commit()  # it stays with a person, whatever the packer does next

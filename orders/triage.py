@@ -39,11 +39,9 @@ class Desk:
         return self.now.date()
 
 
-def to_check(session: Session, limit: int = 500) -> list[int]:
-    """Ids of requests just received, oldest first."""
-    return list(
-        session.scalars(select(Order.id).where(Order.status == Status.RECEIVED).order_by(Order.id).limit(limit))
-    )
+def oldest(session: Session, status: Status, limit: int = 2_000) -> list[int]:
+    """Ids of the orders at a step, oldest first: `received` is what came in, `waiting` what stock was short for."""
+    return list(session.scalars(select(Order.id).where(Order.status == status).order_by(Order.id).limit(limit)))
 
 
 def to_retry(session: Session, today: date, limit: int = 2_000) -> list[int]:
@@ -51,12 +49,6 @@ def to_retry(session: Session, today: date, limit: int = 2_000) -> list[int]:
     free = {item_id for _site_id, item_id in stock.usable(session, today)}
     lacking = select(Line.id).where(Line.order_id == Order.id, Line.item_id.not_in(free)).exists()
     query = select(Order.id).where(Order.status == Status.WAITING, ~lacking).order_by(Order.id).limit(limit)
-    return list(session.scalars(query))
-
-
-def waiting(session: Session, limit: int = 2_000) -> list[int]:
-    """Ids of all waiting orders, oldest first."""
-    query = select(Order.id).where(Order.status == Status.WAITING).order_by(Order.id).limit(limit)
     return list(session.scalars(query))
 
 
@@ -76,8 +68,7 @@ def settle(session: Session, order: Order, desk: Desk) -> None:
         if not order.released:
             places.in_state(place, person.state)
     except Refusal as problem:
-        note = f"The address could not be checked: {type(problem).__doc__}"
-        workflow.hold(session, order, note=note, at=desk.now)
+        workflow.hold(session, order, note=_unchecked(problem), at=desk.now)
         return
     judgement = judge_order(session, order, person, place, desk)
     order.ruleset_id, order.decision = judgement.ruleset_id, judgement.record()
@@ -98,7 +89,7 @@ def settle(session: Session, order: Order, desk: Desk) -> None:
 
 
 def open_person(order: Order, keyring_directory: Path) -> Person:
-    """Open an order's box. Raises KeyGone, SealBroken, or AddressErased once it was erased."""
+    """Open an order's box. Raises KeyGone, SealBroken, PersonUnreadable, or AddressErased once it was erased."""
     if order.sealed is None:
         raise workflow.AddressErased(number=order.number)
     return Person.from_text(keyring.open_box(keyring_directory, order.epoch, order.uid, order.sealed))
@@ -127,12 +118,19 @@ def objection(order: Order, judgement: Judgement) -> str:
 
 
 def objection_today(session: Session, order: Order, desk: Desk) -> str:
-    """The objection of today's rules, asked again on the day of packing. Raises KeyGone, SealBroken, AddressErased.
+    """The objection of today's rules, asked again on the day of packing; an address that cannot be checked is one too.
 
-    The address is opened for its place alone; nothing of it is given back.
+    The address is opened for its place alone; nothing of it is given back. Raises KeyGone on a machine without any
+    keyring, where nothing is wrong with the order.
     """
-    person = open_person(order, desk.keyring)
-    return objection(order, judge_order(session, order, person, places.find(session, person.zip), desk))
+    try:
+        person = open_person(order, desk.keyring)
+        place = places.find(session, person.zip)
+    except Refusal as problem:
+        if not keyring.private_weeks(desk.keyring):
+            raise
+        return _unchecked(problem)
+    return objection(order, judge_order(session, order, person, place, desk))
 
 
 def authorised_sites(session: Session, order: Order, place: Place) -> list[Site]:
@@ -145,7 +143,7 @@ def authorised_sites(session: Session, order: Order, place: Place) -> list[Site]
 
 
 def shelves(session: Session, item_ids: Mapping[int, int]) -> Sequence[Shelf]:
-    """The free stock of these items, everywhere; held lots are left out."""
+    """The free stock of these items, everywhere, of funds that may buy them; held lots are left out."""
     query = (
         select(Balance, Lot, Fund, Item)
         .join(Lot, Balance.lot_id == Lot.id)
@@ -164,11 +162,10 @@ def shelves(session: Session, item_ids: Mapping[int, int]) -> Sequence[Shelf]:
             available=balance.available,
             expires_on=lot.expires_on,
             send_until=lot.send_until,
-            fund_items=frozenset(fund.item_codes),
             fund_states=frozenset(fund.states),
-            item_code=item.code,
         )
         for balance, lot, fund, item in session.execute(query)
+        if fund.may_pay(item.code)
     ]
 
 
@@ -190,6 +187,10 @@ def held(session: Session) -> Sequence[Order]:
     """What waits for a person, oldest first."""
     query = select(Order).where(Order.status == Status.HELD).order_by(Order.id)
     return session.scalars(query.options(selectinload(Order.lines).joinedload(Line.item))).all()
+
+
+def _unchecked(problem: Refusal) -> str:
+    return f"The address could not be checked: {type(problem).__doc__}"
 
 
 def _count_demand(session: Session, order: Order, site: Site) -> None:
