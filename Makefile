@@ -4,6 +4,8 @@ PORT ?= 8000
 INSTANCE ?= instance
 RESET ?=
 PYTHON ?= python3
+DATABASE ?= sqlite
+BENCH ?=
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -16,7 +18,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 CATALOGS := $(patsubst %.po,%.mo,$(wildcard distro/translations/*/LC_MESSAGES/*.po))
 PYTEST := $(BIN)/python -m pytest --quiet
 
-.PHONY: help setup demo test check format unit postgres browser screenshots lock clean system
+.PHONY: help setup demo test check format unit browser screenshots bench lock clean system
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -40,17 +42,17 @@ format: setup ## Format the code and mend what can be mended by machine
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-unit: setup ## The suite on SQLite without a browser: the quick look while working
-	$(PYTEST) -m 'not browser'
-
-postgres: setup ## The suite on PostgreSQL without a browser (TEST_DATABASE_URL names a server of your own)
-	$(PYTEST) -m 'not browser' --database postgresql
+unit: setup ## The suite without a browser: make unit [DATABASE=postgresql] (TEST_DATABASE_URL names your own server)
+	$(PYTEST) -m 'not browser' --database '$(DATABASE)'
 
 browser: setup system ## The browser tests alone
 	$(PYTEST) -m browser
 
 screenshots: setup system ## Take the pictures in docs/screenshots/ anew
 	$(BIN)/python -m tests.browser.screenshots
+
+bench: setup ## Measure what was promised, a row for each: make bench [BENCH=worker]
+	@$(BIN)/python -m tests.bench $(BENCH)
 
 lock: ## Pin the newest fitting releases, with hashes and without addresses
 	@folder=$$(mktemp -d); trap "rm -rf $$folder" EXIT; \

@@ -6,8 +6,6 @@ with every table and no row.
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from contextvars import Context
@@ -20,7 +18,7 @@ from uuid import uuid4
 import pytest
 from flask import Flask, has_app_context
 from flask.testing import FlaskClient
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url, text
+from sqlalchemy import URL, NullPool, create_engine, make_url, text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
@@ -30,6 +28,7 @@ from distro.config import Settings
 from distro.db import Base, db
 from distro.keyring import make_keys
 from tests import postgres
+from tests.commands import Told, engines_disposed, run_here, run_program
 from tests.depot import depot as depot
 
 SECRET_KEY = "a fixed secret for the tests alone, of no value"
@@ -38,6 +37,15 @@ RESTART_COUNTERS = "SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = '
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database", choices=("sqlite", "postgresql"), default="sqlite", help="engine to test on")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What asks for no database says the same on both, so the run on PostgreSQL leaves it to the one on SQLite."""
+    if config.getoption("--database") == "postgresql":
+        asking = [item for item in items if "databases" in getattr(item, "fixturenames", ())]
+        if asking:
+            config.hook.pytest_deselected(items=[item for item in items if item not in set(asking)])
+            items[:] = asking
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -132,16 +140,8 @@ def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 def database_url(databases: Databases) -> Iterator[str]:
     """A database that has every table and no row."""
     url = databases.with_tables()
-    used: set[Engine] = set()  # by any application the test makes; a connection left open would warn in some later test
-
-    def remember(connection: Connection) -> None:
-        used.add(connection.engine)
-
-    event.listen(Engine, "engine_connect", remember)
-    yield url
-    event.remove(Engine, "engine_connect", remember)
-    for engine in used:
-        engine.dispose()
+    with engines_disposed():
+        yield url
     databases.take_back(url)
 
 
@@ -159,6 +159,12 @@ def settings(tmp_path: Path, database_url: str, keys: Path) -> Settings:
     instance = tmp_path / "instance"
     shutil.copytree(keys, instance)
     return Settings(instance=instance, database_url=database_url, secret_key=SECRET_KEY)
+
+
+@pytest.fixture
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give up waiting for a lock sooner. The application must be made after this: ask for it by `usefixtures`."""
+    monkeypatch.setattr("distro.db.BUSY_TIMEOUT_MS", 300)
 
 
 @pytest.fixture
@@ -197,37 +203,34 @@ def client(app: Flask) -> FlaskClient:
     return app.test_client()
 
 
-Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+Cli = Callable[..., Told]
 
 
 @pytest.fixture
 def cli(settings: Settings) -> Cli:
-    """Run `distro ARGUMENTS` as a process on this test's instance: `cli("places", "show", "10001", "--json")`.
+    """Run `distro ARGUMENTS` on this test's instance: `cli("places", "show", "10001", "--json")`.
 
     `input` is given on standard input, `env` adds to the environment; the answer has returncode, stdout and stderr.
     """
+    return partial(_run, run_here, settings)
 
-    def run(*arguments: str, input: str = "", env: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
-        _commit_own_work()
-        environment = {
-            "PATH": os.environ["PATH"],
-            "DISTRO_INSTANCE": str(settings.instance),
-            "DATABASE_URL": settings.database_url,
-            "SECRET_KEY": settings.secret_key,
-            **(env or {}),
-        }
-        program = Path(sys.executable).with_name("distro")
-        return subprocess.run(
-            [program, *arguments],
-            input=input,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
 
-    return run
+@pytest.fixture
+def cli_process(settings: Settings) -> Cli:
+    """The same as a process of its own."""
+    return partial(_run, run_program, settings)
+
+
+def _run(how: Cli, settings: Settings, *arguments: str, input: str = "", env: dict[str, str] | None = None) -> Told:
+    _commit_own_work()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "DISTRO_INSTANCE": str(settings.instance),
+        "DATABASE_URL": settings.database_url,
+        "SECRET_KEY": settings.secret_key,
+        **(env or {}),
+    }
+    return how(arguments, environment, input)
 
 
 def _create_tables(url: str) -> None:

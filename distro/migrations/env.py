@@ -1,4 +1,4 @@
-"""Alembic's way into the database of the application whose context is active: `distro migrate`, `flask db ...`."""
+"""Alembic's way into the database of the application whose context is active; see `distro.schema`."""
 
 from typing import Any, Literal
 

@@ -9,12 +9,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from threading import Thread
 
 from playwright.sync_api import Page
 
 from distro.demo import free_port
+from tests.commands import Told, run_here
 
 READY_WITHIN = 120  # seconds
 
@@ -35,12 +37,9 @@ class Demo:
         page.get_by_label("Password").fill(self.passwords[username])
         page.get_by_role("button", name="Sign in").click()
 
-    def distro(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def distro(self, *arguments: str) -> Told:
         """Run a `distro` command on the demo's instance."""
-        program = Path(sys.executable).with_name("distro")
-        return subprocess.run(
-            [program, *arguments], env=self.environment, capture_output=True, text=True, check=False, timeout=120
-        )
+        return run_here(arguments, self.environment)
 
 
 @contextmanager
@@ -60,12 +59,15 @@ def running(instance: Path, database_url: str = "") -> Iterator[Demo]:
     )
     assert process.stdout is not None
     lines: queue.Queue[str] = queue.Queue()
-    reader = Thread(target=lambda: [lines.put(line) for line in process.stdout or ()], daemon=True)
+    said_and_end = chain(process.stdout, [""])  # an empty line, which no program writes: it has ended
+    reader = Thread(target=lambda: [lines.put(line) for line in said_and_end], daemon=True)
     reader.start()
     said = ""
     try:
         while not said.endswith(f"ready http://127.0.0.1:{port}\n"):
-            said += lines.get(timeout=READY_WITHIN)
+            line = lines.get(timeout=READY_WITHIN)
+            assert line, f"the demo ended before it was ready:\n{said}"
+            said += line
         accounts = json.loads((instance / "demo-accounts.json").read_text())
         passwords = {account["username"]: account["password"] for account in accounts}
         yield Demo(f"http://127.0.0.1:{port}", instance, passwords, environment)

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import pytest
 from sqlalchemy import update
 
 from distro import audit, clock
 from distro.audit import AuditEntry
 from distro.auth import User
+from distro.cli import main
 from distro.config import Settings
 from tests.conftest import Cli, Databases
 from tests.depot import Depot
@@ -29,6 +31,34 @@ def refused(cli: Cli, *arguments: str, **env: str) -> Told:
     told = cli(*arguments, env=env)
     assert told.stdout == "" and "Traceback" not in told.stderr and SECRET not in told.stderr, told.stderr
     return Told(told.returncode, told.stderr.strip().splitlines()[-1].removeprefix("Error: "))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (("user", "add", "packer", "--role", "packer"), 1, "Error: The username “packer” is taken.\n"),
+        (("orders", "list", "--limit", "-1"), 2, "-1 is not in the range"),
+        (("no-such-command",), 2, "No such command 'no-such-command'"),
+    ],
+)
+def test_the_installed_program_answers_as_commands_do_here(
+    depot: Depot, cli: Cli, cli_process: Cli, arguments: tuple[str, ...], status: int, words: str
+) -> None:
+    told, here = cli_process(*arguments), cli(*arguments)
+    assert (told.returncode, told.stdout) == (status, "") and words in told.stderr
+    assert (here.returncode, here.stdout, here.stderr) == (status, "", told.stderr)
+
+
+def test_the_installed_program_does_what_it_is_told(depot: Depot, cli_process: Cli) -> None:
+    told = cli_process("user", "add", "new", "--role", "packer")
+    assert told.returncode == 0 and told.stderr == "" and "new (packer) may sign in" in told.stdout
+    assert depot.user("new").role == "packer"
+
+
+def test_control_a_command_that_breaks_is_seen_to_break(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(main.commands, "break", click.Command("break", callback=lambda: 1 // 0))
+    told = cli("break")
+    assert told.returncode == 1 and "Traceback" in told.stderr and "ZeroDivisionError" in told.stderr
 
 
 @pytest.mark.parametrize(
@@ -172,7 +202,7 @@ def test_an_empty_ruleset_takes_nobody_s_place(cli: Cli, depot: Depot, tmp_path:
     loaded = cli("rules", "load", str(file), "--by", "admin")
     if loaded.returncode == 0:
         number = loaded.stdout.split("draft ")[1].split(":")[0]
-        assert "holds no rule" in refused(cli, "rules", "publish", number, "--by", "admin").sentence
+        assert "holds no rule" in refused(cli, "rules", "propose", number, "--by", "admin").sentence
 
 
 def test_a_depot_is_set_up_from_a_file(cli: Cli, depot: Depot, tmp_path: Path) -> None:

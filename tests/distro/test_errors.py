@@ -114,6 +114,7 @@ def test_a_script_reads_the_same_sentence(stranded: FlaskClient) -> None:
     assert answer.status_code == 503 and answer.json is not None and AWAY in answer.json["error"]
 
 
+@pytest.mark.usefixtures("short_waits")
 def test_once_the_database_is_free_the_kept_form_goes_through(
     depot: Depot, client: FlaskClient, settings: Settings
 ) -> None:

@@ -70,6 +70,7 @@ def test_a_form_that_is_not_ours_stores_nothing_and_keeps_everything(
     assert code_in(client.post("/done", data=fields(page.text)))
 
 
+@pytest.mark.usefixtures("short_waits")
 def test_with_the_database_locked_the_request_is_spooled_and_has_the_same_code(
     client: FlaskClient, depot: Depot, settings: Settings
 ) -> None:
@@ -86,6 +87,7 @@ def test_with_the_database_locked_the_request_is_spooled_and_has_the_same_code(
     assert len(depot.session.scalars(select(Order)).all()) == 1
 
 
+@pytest.mark.usefixtures("short_waits")
 def test_while_the_database_is_locked_bad_input_is_still_refused(
     client: FlaskClient, depot: Depot, settings: Settings
 ) -> None:
@@ -96,6 +98,7 @@ def test_while_the_database_is_locked_bad_input_is_still_refused(
     assert not list(spool.waiting(settings.spool))
 
 
+@pytest.mark.usefixtures("short_waits")
 def test_with_the_spool_full_too_nothing_is_promised(client: FlaskClient, depot: Depot, settings: Settings) -> None:
     form = filled(client)
     settings.spool.write_text("a file where the folder should be")
@@ -143,15 +146,10 @@ def test_a_public_process_needs_no_private_key(client: FlaskClient, depot: Depot
 
 @contextmanager
 def _locked(url: str) -> Iterator[None]:
-    """The tables of a request, held by somebody else; PostgreSQL is told not to wait for ever, as SQLite is."""
+    """The tables of a request, held by somebody else."""
     engine = create_engine(url)
-    if engine.dialect.name == "sqlite":
-        hold = "BEGIN IMMEDIATE"
-    else:
-        hold = "LOCK TABLE orders, items IN ACCESS EXCLUSIVE MODE"
-        with engine.begin() as connection:
-            connection.exec_driver_sql(f'ALTER DATABASE "{engine.url.database}" SET lock_timeout = 300')
-        db.engine.dispose()
+    sqlite = engine.dialect.name == "sqlite"
+    hold = "BEGIN IMMEDIATE" if sqlite else "LOCK TABLE orders, items IN ACCESS EXCLUSIVE MODE"
     with engine.connect() as connection:
         connection.exec_driver_sql(hold)
         yield

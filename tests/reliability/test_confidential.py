@@ -117,14 +117,16 @@ def shipped(
     return code, caplog
 
 
-def test_no_planted_word_lies_anywhere(shipped: tuple[str, pytest.LogCaptureFixture], depot: Depot, cli: Cli) -> None:
+def test_no_planted_word_lies_anywhere(
+    shipped: tuple[str, pytest.LogCaptureFixture], depot: Depot, cli_process: Cli
+) -> None:
     code, caplog = shipped
     for name, content in everything_on_disk(depot.settings, depot.session):
         assert found_in(content) == [], name
         assert code.encode() not in content, name
     assert found_in(caplog.text.encode()) == [] and code not in caplog.text
     for command in (("orders", "list", "--json"), ("stock", "show", "--json")):
-        told = cli(*command)
+        told = cli_process(*command)
         assert told.returncode == 0 and found_in((told.stdout + told.stderr).encode()) == []
 
 
