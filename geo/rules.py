@@ -1,32 +1,52 @@
-"""May this be sent there? Pure: no database, no clock.
+"""Rules, products, warehouses and papers, as far as a decision needs them. Plain values: no database, no clock.
 
-How rules combine, in the words the tests use:
+Length: the whole meaning of a rule stands on this one page, beside the values it speaks of.
 
-1. The rules of the nation (place `US`) and of the state apply together, and the strictest wins:
-   deny, then ask, then review, then allow.
-2. A rule counts from `valid_from` to `valid_to`, both days included; one without dates always counts.
-3. Nothing is sent on silence. If no rule counts, or only rules of scope `federal` do (they follow state law and can
-   only tighten), a person decides: review.
-4. A rule allows only what it says: a `credential` that we do not hold turns it into deny, a `min_age` not reached
-   too, and a `min_age` of someone whose age we do not know into ask; `conditions` mean review until the credential
-   `conditions:KEY` says that they are met.
-5. A rule in doubt never allows: low confidence means review, and so does a missing reviewer, unless the ruleset is
-   published for a demo (`allow_unreviewed`). Doubt never softens a deny.
-6. A place in several states is decided for each. If they agree, that is the answer; if not, ask which. Where nobody
-   can answer, `strictest` takes the strictest of them and treats an unknown age as too young.
+How rules combine, in the words the tests use. `geo.decision` does it; this page is what it must mean.
+
+1. Place. A rule names one place: the nation (`US`), a state (`OH`), a county (`county:39049`), a ZIP code
+   (`zip:43215`), or a named area of its ruleset (`area:CODE`). **The most specific place wins**, whole: nation, state,
+   district, county, municipality, then ZIP code or region. Of several rules there, the strictest holds: deny, then
+   ask, then review, then allow.
+2. Overlays only tighten: rules of scope `federal`, of tribal land, federal enclaves and restrictions (areas of that
+   kind), and of `military` (every military ZIP code). They count beside the rules of point 1, and the strictest holds.
+3. Items. A rule names items by code, or by `class:`, `form:` (otc, rx), `component:` (only as part of a kit) or
+   `analyte:` (what a strip finds). A kit passes only if every part passes, and a strip only if everything that it
+   finds does; a part about which nothing is said is covered by a rule for the whole.
+4. A rule counts from `valid_from` to `valid_to`, both days included, on the calendar of the destination.
+5. Nothing is sent on silence. If no rule counts, or overlays alone do, a person decides: review.
+6. A rule allows only what it says. It turns into deny where a `credentials` alternative is not held in full (a paper
+   for some items holds for these and for the kits that it names or that they are part of), where it needs someone to
+   be there (`in_person`), does not name the mail among its `channels`, our warehouse among its `origins` or our kind
+   of organization among its `operators` (unknown: review); where the person is younger than `min_age` (unknown: ask)
+   or more is asked for than `most_per_order`, or than `most_per_period` leaves (what was sent before is not known:
+   review). A statement to agree to (`attest`) is asked for. Training not done and `conditions` without the credential
+   `conditions:KEY` go to a person: review. `recorded` facts bind the site and decide nothing.
+7. A rule in doubt never allows: low confidence or unclear law (`legal_status`) means review, and so does a missing
+   reviewer, unless the ruleset was published for a demo. Doubt never softens a deny.
+8. Both ends. A parcel needs a yes at its destination and at its warehouse; there, what concerns the person (age,
+   statement, training, quantity, presence) and the box (enclosures) does not count. `ends` limits a rule to one end.
+9. A place that may lie in several counties or states is decided for each. If they agree, that is the answer; if not,
+   ask which; where its county is not known, each county that is named may be it. A ZIP partly in an area counts as in
+   it and as not in it, and the stricter holds. Where nobody can
+   answer, `strictest` takes the strictest of all and treats an unknown age or statement as no.
 """
 
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from types import MappingProxyType
-from typing import Literal
-
-from geo.places import Place, in_state
+from typing import Any, NamedTuple
 
 NATION = "US"
+MILITARY = "military"
 FEDERAL = "federal"  # the scope of rules that only tighten
+UNCLEAR = "unclear"  # the legal status that never allows
+MAIL = "mail"  # the one channel by which Distro sends
+LEVELS = {"nation": 0, "state": 1, "district": 2, "county": 3, "municipality": 4, "region": 5}
+OVERLAY_AREAS = frozenset({"tribal", "enclave", "restriction"})
+AREA_KINDS = ("district", "municipality", "region", *sorted(OVERLAY_AREAS))
 
 
 class Effect(StrEnum):
@@ -38,199 +58,262 @@ class Effect(StrEnum):
     DENY = "deny"
 
 
-Ask = Literal["state", "age"]
-_STRICTNESS = {Effect.ALLOW: 0, Effect.REVIEW: 1, Effect.ASK: 2, Effect.DENY: 3}
+STRICTNESS = {Effect.ALLOW: 0, Effect.REVIEW: 1, Effect.ASK: 2, Effect.DENY: 3}
 
-# Said where the effect is not what the rule's own sentence says, because of an age, a credential or a doubt.
-_SENTENCES = {
-    Effect.ALLOW: ("We can mail this to you.", "Podemos enviarle esto por correo."),
-    Effect.REVIEW: (
-        "You can ask for this now. A person will check the rules before we mail it.",
-        "Puede pedir esto ahora. Una persona revisará las reglas antes del envío.",
-    ),
-    Effect.ASK: (
-        "In this state, this is for people {age} or older.",
-        "En este estado, esto es para personas de {age} años o más.",
-    ),
-    Effect.DENY: (
-        "In this state, we can mail this only to people {age} or older. A program near you may be able to help.",
-        "En este estado, solo podemos enviar esto a personas de {age} años o más. "
-        "Un programa cerca de usted quizás pueda ayudar.",
-    ),
-}
-_SILENCE = (
-    "We have no rule for this place yet. You can ask now, and a person will check before we mail anything.",
-    "Todavía no tenemos una regla para este lugar. Puede pedirlo ahora, y una persona lo revisará antes del envío.",
-)
+
+class End(StrEnum):
+    """Which end of a parcel's way a rule binds."""
+
+    BOTH = "both"
+    DESTINATION = "destination"
+    ORIGIN = "origin"
 
 
 @dataclass(frozen=True, slots=True)
 class BookRule:
-    """One rule of a ruleset, as the decision needs it. The fields mean what `geo.models.Rule` says."""
+    """One rule of a ruleset; `geo.rulefile.RuleSchema` says what each field may hold, the page above what it does."""
 
     key: str
     place: str
     items: tuple[str, ...]
     effect: Effect
+    legal_status: str = ""
     scope: str = "statewide"
+    ends: End = End.BOTH
     min_age: int | None = None
+    age_channels: tuple[str, ...] = ()  # the routes on which the age counts; empty: all
+    attest: str = ""
+    attest_es: str = ""
+    training: str = ""
+    credentials: tuple[tuple[str, ...], ...] = ()  # alternatives; of one of them we hold every kind
     conditions: tuple[str, ...] = ()
-    credential: str | None = None
+    recorded: tuple[str, ...] = ()
+    most_per_order: int | None = None  # units of what the rule names: of a component, not of its kit
+    most_per_period: tuple[int, int] | None = None  # units, days
+    enclosures: tuple[str, ...] = ()  # what goes into the box with it
+    in_person: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
+    not_funds: tuple[str, ...] = ()  # kinds of money that may not have bought it
     valid_from: date | None = None
     valid_to: date | None = None
     citation: str = ""
     source: str = ""
+    source_url: str = ""
     source_date: str = ""
     confidence: str = "high"
-    reviewed: bool = False
+    reviewed_by: str | None = None
+    reviewed_on: date | None = None
     sentence: str = ""
     sentence_es: str = ""
+    note: str = ""
+
+    @classmethod
+    def of(cls, rule: Mapping[str, Any]) -> "BookRule":
+        """From a checked rule of a file, or from the row a ruleset keeps of it (days as text)."""
+        return cls(**{name: _frozen(name, value) for name, value in rule.items()})
+
+    @property
+    def statement(self) -> str:
+        """What an agreement to its statement is kept as: it does not stand for another text. Empty without one."""
+        return f"{self.key}.{hashlib.sha256(self.attest.encode()).hexdigest()[:8]}" if self.attest else ""
 
     def counts_on(self, day: date) -> bool:
         """Whether the rule is in force that day."""
         return (self.valid_from is None or self.valid_from <= day) and (self.valid_to is None or day <= self.valid_to)
 
+    def binds(self, end: End) -> bool:
+        """Whether it counts at that end of the way."""
+        return self.ends in (End.BOTH, end)
+
+
+_DAYS = frozenset({"valid_from", "valid_to", "reviewed_on"})
+
+
+def _frozen(name: str, value: Any) -> Any:
+    if name in _DAYS and isinstance(value, str):
+        return date.fromisoformat(value)
+    if name == "effect":
+        return Effect(value)
+    if name == "ends":
+        return End(value)
+    if isinstance(value, list):
+        return tuple(tuple(one) if isinstance(one, list) else one for one in value)
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A named area: its ZIP codes (surely, perhaps), and whole counties by FIPS code."""
+
+    code: str
+    kind: str
+    name: str = ""
+    inside: frozenset[str] = frozenset()
+    partly: frozenset[str] = frozenset()
+    counties: frozenset[str] = frozenset()
+
+
+class Entry(NamedTuple):
+    """A rule at its level; None for an overlay."""
+
+    level: int | None
+    rule: BookRule
+
 
 @dataclass(frozen=True, slots=True)
 class RuleBook:
-    """A ruleset ready to decide with: its rules by (place, item)."""
+    """A ruleset ready to decide with: its rules by (place, item selector), and its areas."""
 
     id: int
     name: str
+    version: str
     allow_unreviewed: bool
-    rules: Mapping[tuple[str, str], tuple[BookRule, ...]]
+    rules: tuple[BookRule, ...]
+    areas: tuple[Area, ...]
+    index: Mapping[tuple[str, str], tuple[Entry, ...]]
 
     @classmethod
     def of(
-        cls, rules: Iterable[BookRule], *, id: int = 0, name: str = "", allow_unreviewed: bool = False
+        cls,
+        rules: Iterable[BookRule],
+        areas: Iterable[Area] = (),
+        *,
+        id: int = 0,
+        name: str = "",
+        version: str = "",
+        allow_unreviewed: bool = False,
     ) -> "RuleBook":
         """A book of these rules."""
-        index: dict[tuple[str, str], tuple[BookRule, ...]] = {}
+        rules, areas = tuple(rules), tuple(areas)
+        kinds = {f"area:{area.code}": area.kind for area in areas}
+        index: dict[tuple[str, str], tuple[Entry, ...]] = {}
         for rule in rules:
+            entry = Entry(level_of(rule, kinds), rule)
             for item in rule.items:
-                index[rule.place, item] = (*index.get((rule.place, item), ()), rule)
-        return cls(id=id, name=name, allow_unreviewed=allow_unreviewed, rules=MappingProxyType(index))
+                index[rule.place, item] = (*index.get((rule.place, item), ()), entry)
+        return cls(id, name, version, allow_unreviewed, rules, areas, index)
+
+    def rule(self, key: str) -> BookRule | None:
+        """The rule of that key."""
+        return next((rule for rule in self.rules if rule.key == key), None)
+
+
+def level_of(rule: BookRule, area_kinds: Mapping[str, str]) -> int | None:
+    """How specific a rule's place is, by LEVELS; None if the rule is an overlay. `area_kinds` is by place code."""
+    kind = kind_of(rule.place, area_kinds)
+    return None if rule.scope == FEDERAL or kind in OVERLAY_AREAS or kind == MILITARY else LEVELS[kind]
+
+
+def kind_of(place: str, area_kinds: Mapping[str, str]) -> str:
+    """What sort of place a code names: nation, state, county, region (a ZIP code), military, or an area's own kind."""
+    if place in area_kinds:
+        return area_kinds[place]
+    if place in (NATION, MILITARY):
+        return "nation" if place == NATION else MILITARY
+    return {"county": "county", "zip": "region"}.get(place.partition(":")[0], "state")
+
+
+class Aspect(NamedTuple):
+    """A product or a part of it: its name, the units of it in one product, and the selectors that mean it.
+
+    `depth` is 0 for the product, 1 for its parts, 2 for theirs.
+    """
+
+    part: str
+    per: int
+    selectors: tuple[str, ...]
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """An item as rules see it. `parts` are the components of a kit with how many go into one."""
+
+    code: str
+    kind: str = ""
+    form: str = ""
+    analytes: tuple[str, ...] = ()
+    parts: tuple[tuple["Product", int], ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The selectors that mean the whole product."""
+        named = [self.code]
+        named += [f"class:{self.kind}"] if self.kind else []
+        named += [f"form:{self.form}"] if self.form else []
+        return tuple(named)
+
+    def aspects(self) -> Iterator[Aspect]:
+        """The whole first, then each part that is decided by itself, and its parts right behind it."""
+        yield Aspect("", 1, self.names)
+        yield from self._inner(1, 1)
+
+    def _inner(self, per: int, depth: int) -> Iterator[Aspect]:
+        for analyte in self.analytes:
+            yield Aspect(analyte, per, (f"analyte:{analyte}",), depth)
+        for component, count in self.parts:
+            yield Aspect(component.code, per * count, (*component.names, f"component:{component.code}"), depth)
+            yield from component._inner(per * count, depth + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A warehouse: its code, where it stands, and what sort of organization runs it (empty: not recorded)."""
+
+    code: str
+    state: str
+    county: str | None = None
+    operator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A paper we hold; empty sets mean any. It holds from `valid_from` until the day before `expires_on`."""
+
+    kind: str
+    sites: frozenset[str] = frozenset()
+    places: frozenset[str] = frozenset()
+    items: frozenset[str] = frozenset()
+    valid_from: date = date.min
+    expires_on: date | None = None
+
+    def covers(self, origin: Origin | None, codes: frozenset[str], names: Collection[str], on: date) -> bool:
+        """Whether it holds that day for this warehouse (None: whichever), any of these places, any of these names."""
+        return (
+            self.valid_from <= on
+            and (self.expires_on is None or on < self.expires_on)
+            and (not self.sites or origin is None or origin.code in self.sites)
+            and (not self.places or not self.places.isdisjoint(codes))
+            and (not self.items or not self.items.isdisjoint(names))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """What decides: the rules and the papers held. `named` holds every place code that either of them names."""
+
+    book: RuleBook
+    held: tuple[Held, ...] = ()
+    named: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        papers = frozenset(code for held in self.held for code in held.places)
+        object.__setattr__(self, "named", papers | {place for place, _ in self.book.index})
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What we know beyond the place. None is unknown; `age` is in years; credentials are those the program holds."""
+    """What we know of the person and their place. None is unknown; a county of "" means they do not know it.
+
+    `age` is in years, `attested` the statements they agreed to (`BookRule.statement`), `trained` the trainings done,
+    `sent` the units sent before within a rule's period.
+    """
 
     state: str | None = None
     county: str | None = None
     age: int | None = None
-    credentials: frozenset[str] = field(default_factory=frozenset)
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One rule's part in a decision, with the text it rests on."""
-
-    rule_key: str
-    effect: Effect
-    sentence: str
-    sentence_es: str
-    citation: str = ""
-    source: str = ""
-    source_date: str = ""
-    confidence: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The answer for one item at one place, strictest reason first. `ask` names the missing answer."""
-
-    effect: Effect
-    ask: Ask | None
-    min_age: int | None
-    reasons: tuple[Reason, ...]
-
-
-def decide(book: RuleBook, place: Place, item: str, facts: Facts, on: date) -> Decision:
-    """May `item` be sent to `place` on that day? Raises StateElsewhere if the place cannot lie in `facts.state`."""
-    if facts.state is not None:
-        return _decide_in(book, in_state(place, facts.state), item, facts, on)
-    decisions = [_decide_in(book, state, item, facts, on) for state in place.states]
-    if len(decisions) == 1:
-        return decisions[0]
-    agree = len({decision.effect for decision in decisions}) == 1
-    return _joined(decisions, decisions[0].effect if agree else Effect.ASK, None if agree else "state")
-
-
-def strictest(book: RuleBook, place: Place, item: str, facts: Facts, on: date) -> Decision:
-    """The same where nobody can be asked: the strictest of the candidate states; an unknown age is too young."""
-    states = place.states if facts.state is None else (in_state(place, facts.state),)
-    decisions = [_decide_in(book, state, item, facts, on) for state in states]
-    effect = max((decision.effect for decision in decisions), key=_STRICTNESS.__getitem__)
-    return _joined(decisions, Effect.DENY if effect is Effect.ASK else effect, None)
-
-
-def _joined(decisions: list[Decision], effect: Effect, ask: Ask | None) -> Decision:
-    """One decision out of several states', with every reason once, the strictest first."""
-    reasons = dict.fromkeys(reason for decision in decisions for reason in decision.reasons)
-    ages = [decision.min_age for decision in decisions if decision.min_age is not None]
-    asks = [decision.ask for decision in decisions if decision.ask]
-    return Decision(
-        effect=effect,
-        ask=ask or (asks[0] if effect is Effect.ASK else None),
-        min_age=max(ages, default=None),
-        reasons=tuple(sorted(reasons, key=lambda reason: -_STRICTNESS[reason.effect])),
-    )
-
-
-def _decide_in(book: RuleBook, state: str, item: str, facts: Facts, on: date) -> Decision:
-    """The answer for one state."""
-    rules = (*book.rules.get((state, item), ()), *book.rules.get((NATION, item), ()))
-    counted = [rule for rule in rules if rule.counts_on(on)]
-    reasons = [_reason(rule, _effect(rule, facts, book.allow_unreviewed)) for rule in counted]
-    if all(rule.scope == FEDERAL for rule in counted):
-        reasons.append(Reason(f"{state}-no-rule", Effect.REVIEW, *_SILENCE))
-    reasons.sort(key=lambda reason: -_STRICTNESS[reason.effect])
-    effect = reasons[0].effect
-    return Decision(
-        effect=effect,
-        ask="age" if effect is Effect.ASK else None,
-        min_age=max((rule.min_age for rule in counted if rule.min_age is not None), default=None),
-        reasons=tuple(reasons),
-    )
-
-
-def _effect(rule: BookRule, facts: Facts, allow_unreviewed: bool) -> Effect:
-    """What one rule says for these facts: points 4 and 5 above."""
-    if rule.effect is Effect.DENY or (rule.credential and rule.credential not in facts.credentials):
-        return Effect.DENY
-    if rule.min_age is not None:
-        if facts.age is None:
-            return Effect.ASK
-        if facts.age < rule.min_age:
-            return Effect.DENY
-    in_doubt = rule.confidence == "low" or not (rule.reviewed or allow_unreviewed)
-    unmet = bool(rule.conditions) and f"conditions:{rule.key}" not in facts.credentials
-    return Effect.REVIEW if in_doubt or unmet or rule.effect is Effect.REVIEW else Effect.ALLOW
-
-
-def _reason(rule: BookRule, effect: Effect) -> Reason:
-    """The rule's own sentence where it says what happens, else the general one."""
-    sentence, sentence_es = rule.sentence, rule.sentence_es
-    if effect is not _said(rule):
-        general = _SENTENCES[effect]
-        sentence, sentence_es = (text.format(age=rule.min_age) for text in general)
-    return Reason(
-        rule_key=rule.key,
-        effect=effect,
-        sentence=sentence,
-        sentence_es=sentence_es,
-        citation=rule.citation,
-        source=rule.source,
-        source_date=rule.source_date,
-        confidence=rule.confidence,
-    )
-
-
-def _said(rule: BookRule) -> Effect:
-    """The effect a rule's sentence is written for: no credential held, old enough, reviewed."""
-    if rule.effect is Effect.DENY or rule.credential:
-        return Effect.DENY
-    if rule.effect is Effect.REVIEW or rule.conditions or rule.confidence == "low":
-        return Effect.REVIEW
-    return Effect.ALLOW
+    attested: frozenset[str] = frozenset()
+    trained: frozenset[str] = frozenset()
+    sent: int | None = None
