@@ -7,9 +7,8 @@ Sources: `zipcodes` (ZIP, kind, city, state, county *name*, point) and the Censu
 - the county its point lies in, and each county nearer than a share of the ZIP's own radius;
 - the crossings the Census Bureau found when it drew ZIP areas (`data/crossings.csv`), which a point cannot show.
 
-No package holds ZIP areas. The radius is that of a circle as large as the ZIP's Voronoi cell among the points of all
-standard ZIPs, cut at the state's edge (equal-area projection; held between 0.5 and 40 km); other kinds take the
-nearest standard ZIP's.
+No package holds ZIP areas; `geo.radii` says how a ZIP's radius stands for one. What `geo.crosswalk` imported takes the
+place of these guesses, and is applied anew after each load.
 
 Calibration, against the 79 state crossings in that file: a reach of 0.2 radii finds 10 of them and
 marks 276 ZIPs, 0.3 finds 16 and marks 459, 0.4 finds 31 and marks 744, 0.6 finds 42 and marks 1,092. ZIPs mostly stop
@@ -24,27 +23,28 @@ Vintage: Connecticut has its eight counties (planning regions 091xx came in 2022
 import csv
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
+from zoneinfo import available_timezones
 
 import geopandas as gpd
 import numpy as np
 import shapely
 import zipcodes
-from numpy.typing import NDArray
 from sqlalchemy import delete, insert
 from sqlalchemy.orm import Session
 
-from geo.census import EQUAL_AREA, NAD83, read_counties, read_states
-from geo.models import County, State, Zip, ZipKind
-from geo.outlines import outlines
+from geo import crosswalk
+from geo.census import EQUAL_AREA, NAD83, read_counties
+from geo.models import County, DecisionTable, State, Zip, ZipKind
+from geo.outlines import county_paths, outlines
+from geo.radii import radii_of
 
 DATA = Path(__file__).parent / "data"
 STATE_REACH = 0.4  # radii within which a ZIP may reach into another state
 COUNTY_REACH = 0.6  # the same for a county of a state it may lie in
-SMALLEST_RADIUS, LARGEST_RADIUS = 500.0, 40_000.0  # metres: a city block's post office, the desert
-SIMPLE_ENOUGH = 1_000.0  # metres a state's edge may be off when areas are taken
 
 _KINDS = {
     "STANDARD": ZipKind.STANDARD,
@@ -61,18 +61,20 @@ _CITY_LSAD = "25"  # Census: an independent city, which may share its name with 
 
 @dataclass(frozen=True)
 class Counts:
-    """What one load wrote."""
+    """What one load wrote; the several are our guess, before any imported list sharpened it."""
 
     states: int
     counties: int
     zips: int
     several_states: int
     several_counties: int
+    from_list: int  # ZIPs whose counties an imported list gives
 
     def __str__(self) -> str:
+        listed = f" {self.from_list:,} have their counties from an imported list." if self.from_list else ""
         return (
             f"{self.states} states, {self.counties:,} counties, {self.zips:,} ZIP codes; "
-            f"{self.several_states} may lie in several states, {self.several_counties:,} in several counties."
+            f"{self.several_states} may lie in several states, {self.several_counties:,} in several counties.{listed}"
         )
 
 
@@ -85,7 +87,9 @@ class _Entry:
     city: str
     latitude: float | None
     longitude: float | None
+    zone: str
     states: list[str]
+    radius: float | None = None
     counties: list[str] = field(default_factory=list)
     named_elsewhere: set[str] = field(default_factory=set)  # counties of other states with the name given
 
@@ -116,11 +120,16 @@ def load_places(session: Session) -> Counts:
             )
         )
     session.flush()
+    session.execute(delete(DecisionTable))  # made of the old ones; the scheduler makes it anew
     session.execute(delete(Zip))
     session.execute(delete(County))
+    paths = county_paths(counties)
     session.execute(
         insert(County),
-        [{"fips": c.GEOID, "name": c.NAME, "state": c.state} for c in counties.itertuples()],
+        [
+            {"fips": c.GEOID, "name": name, "state": c.state, "outline": paths.get(c.GEOID, "")}
+            for c, name in zip(counties.itertuples(), told_apart(counties), strict=True)
+        ],
     )
     session.execute(insert(Zip), [entry.row() for entry in entries])
     return Counts(
@@ -129,6 +138,7 @@ def load_places(session: Session) -> Counts:
         zips=len(entries),
         several_states=sum(len(entry.states) > 1 for entry in entries),
         several_counties=sum(len(entry.counties) > 1 for entry in entries),
+        from_list=crosswalk.apply(session),
     )
 
 
@@ -147,6 +157,7 @@ def _entries(counties: gpd.GeoDataFrame) -> list[_Entry]:
             _add_named_county(entry, record["county"], by_name)
             entries.append(entry)
     entries.sort(key=lambda entry: entry.zip)
+    _mend_zones(entries)
     _add_by_distance([entry for entry in entries if entry.latitude is not None], counties)
     for entry in entries:
         entry.counties.sort()
@@ -167,6 +178,7 @@ def _entry(record: dict[str, str]) -> _Entry:
         city=record["city"],
         latitude=latitude if known else None,
         longitude=longitude if known else None,
+        zone="" if military else record["timezone"],
         states=[state],
     )
 
@@ -180,6 +192,15 @@ def _military_state(code: str) -> str | None:
     return "AP" if "962" <= code[:3] <= "966" else None
 
 
+def told_apart(counties: gpd.GeoDataFrame) -> list[str]:
+    """What people call each county; where a city of its own shares the name, `Fairfax County` and `Fairfax (city)`."""
+    times = Counter(zip(counties.state, counties.NAME, strict=True))
+    return [
+        row.NAME if times[row.state, row.NAME] == 1 else row.NAME + (" (city)" if row.LSAD == _CITY_LSAD else " County")
+        for row in counties.itertuples()
+    ]
+
+
 def _county_names(counties: gpd.GeoDataFrame) -> dict[str, list[tuple[str, str]]]:
     """Plain county name -> (state, FIPS) in every state that has one."""
     names: dict[str, list[tuple[str, str]]] = defaultdict(list)
@@ -190,6 +211,7 @@ def _county_names(counties: gpd.GeoDataFrame) -> dict[str, list[tuple[str, str]]
     return names
 
 
+@lru_cache(maxsize=8_192)  # there are 2,000 names for 42,000 ZIPs
 def _plain(name: str) -> str:
     """`St. Mary's Parish` -> `stmarys`: no accents, no marks, no word for the kind of county."""
     letters = unicodedata.normalize("NFKD", name.lower()).encode("ascii", "ignore").decode()
@@ -204,11 +226,26 @@ def _add_named_county(entry: _Entry, name: str, by_name: dict[str, list[tuple[st
     entry.named_elsewhere = set() if own else {fips for _, fips in named}
 
 
+def _mend_zones(entries: list[_Entry]) -> None:
+    """Where a ZIP has no zone (military ones) or none there is ("Napakiak"), its state's commonest; else UTC."""
+    known = available_timezones()
+    common: dict[str, Counter[str]] = defaultdict(Counter)
+    for entry in entries:
+        common[entry.states[0]][entry.zone] += entry.zone in known
+    for entry in entries:
+        if entry.zone not in known:
+            zone, times = common[entry.states[0]].most_common(1)[0]
+            entry.zone = zone if times else "UTC"
+
+
 def _add_by_distance(entries: list[_Entry], counties: gpd.GeoDataFrame) -> None:
     """Add what the points show, and the crossings of the Census Bureau."""
     points = gpd.points_from_xy([e.longitude for e in entries], [e.latitude for e in entries], crs=NAD83)
     xy = shapely.get_coordinates(np.asarray(points.to_crs(EQUAL_AREA)))
-    spots, radii = shapely.points(xy), _radii(xy, entries)
+    standard = np.array([entry.kind == ZipKind.STANDARD for entry in entries])
+    spots, radii = shapely.points(xy), radii_of(xy, standard, [entry.states[0] for entry in entries])
+    for entry, radius in zip(entries, radii.tolist(), strict=True):
+        entry.radius = round(radius)
     shapes, states, fips = np.asarray(counties.geometry), counties.state.to_list(), counties.GEOID.to_list()
     who, which = shapely.STRtree(shapes).query(spots, predicate="dwithin", distance=radii)
     near: dict[int, list[tuple[float, int]]] = defaultdict(list)
@@ -227,21 +264,6 @@ def _add_by_distance(entries: list[_Entry], counties: gpd.GeoDataFrame) -> None:
                 entry.add(states[county], fips[county])
         for state in sorted(crossed - set(entry.states)):
             entry.add(state, _nearest_county(spots[index], state, counties))
-
-
-def _radii(xy: NDArray[np.float64], entries: list[_Entry]) -> NDArray[np.float64]:
-    """The radius of each ZIP in metres, from the Voronoi cells of the standard ones, cut at their state's edge."""
-    frame = read_states()
-    land = dict(zip(frame.STUSPS, frame.geometry.simplify(SIMPLE_ENOUGH), strict=True))
-    standard = np.array([entry.kind == ZipKind.STANDARD for entry in entries])
-    sites, first, cell_of = np.unique(xy[standard].round(), axis=0, return_index=True, return_inverse=True)
-    cells = shapely.get_parts(shapely.voronoi_polygons(shapely.multipoints(sites), ordered=True))
-    states = np.array([entry.states[0] for entry in entries])[standard][first]
-    of_cell = np.sqrt(shapely.area(shapely.intersection(cells, [land[state] for state in states])) / np.pi)
-    radii = of_cell[shapely.STRtree(shapely.points(sites)).nearest(shapely.points(xy))]
-    radii[standard] = of_cell[cell_of]
-    clipped: NDArray[np.float64] = np.clip(radii, SMALLEST_RADIUS, LARGEST_RADIUS)
-    return clipped
 
 
 def _crossings() -> dict[str, set[str]]:

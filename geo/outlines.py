@@ -1,24 +1,34 @@
-"""State outlines as SVG paths, drawn once at load time.
+"""Outlines of states and counties as SVG paths on the plane of `geo.plane`, drawn once at load time.
 
-The states are simplified together, so that neighbours keep one common edge, and drawn in an equal-area projection;
-Alaska, Hawaii and Puerto Rico, each in its own, are set in below the Southwest. The plane is WIDTH x HEIGHT.
+The shapes of one map are simplified together, so that neighbours keep one common edge. The counties are drawn finer:
+the map of one state enlarges them, Rhode Island's eighty times.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
 import shapely
-from numpy.typing import NDArray
+from shapely.affinity import affine_transform
 
 from geo.census import EQUAL_AREA, read_states
+from geo.plane import MAINLAND, Inset, region_of
 
-WIDTH, HEIGHT = 960, 600
-TOLERANCE = 6_000.0  # metres: about 20 KB for all, and DC and Rhode Island survive
-SMALLEST_PART = 12.0  # square units of the plane; smaller islands go, the largest part of a state always stays
-SMALLEST_INSET_ISLAND = 1e8  # square metres
+NOT_DRAWN = frozenset({"GU", "VI", "AS", "MP"})  # a speck at this scale; the table beside the map holds them
 
-Transform = tuple[float, float, float]  # units per metre, then the shift to the right and down
+
+@dataclass(frozen=True)
+class Detail:
+    """How fine a map is drawn. Islands below the smallest go, but the largest part of a shape always stays."""
+
+    tolerance: float  # metres
+    smallest: float  # square units of the plane
+    grain: int  # steps a unit, to which points are rounded
+
+
+STATES = Detail(tolerance=6_000, smallest=12, grain=2)  # about 20 KB for all, and DC and Rhode Island survive
+COUNTIES = Detail(tolerance=1_000, smallest=0.08, grain=100)  # about 1 MB for all; 0.08 units are 2 km² mostly
 
 
 @dataclass(frozen=True)
@@ -30,76 +40,71 @@ class Outline:
     y: float
 
 
-@dataclass(frozen=True)
-class _Inset:
-    """Where one far state is drawn: its projection, and left, top, width, height of its box on the plane."""
-
-    crs: str
-    left: float
-    top: float
-    width: float
-    height: float
-
-
-_INSETS = {
-    "AK": _Inset("EPSG:3338", 5, 470, 190, 130),
-    "HI": _Inset("ESRI:102007", 215, 520, 110, 75),
-    "PR": _Inset("EPSG:32161", 860, 560, 90, 35),
-}
-_NOT_DRAWN = frozenset({"GU", "VI", "AS", "MP"})  # a speck at this scale; the table beside the map holds them
-
-
 def outlines() -> dict[str, Outline]:
     """An outline for each of the 50 states, DC and PR, by postal code."""
     frame = read_states()
-    frame = frame[~frame.STUSPS.isin(_NOT_DRAWN)]
-    shapes = gpd.GeoSeries(shapely.coverage_simplify(np.asarray(frame.geometry), TOLERANCE), crs=EQUAL_AREA)
-    shapes.index = frame.STUSPS
-    main = shapes.drop(list(_INSETS))
-    drawn = _place(main, _Inset("", 5, 5, WIDTH - 10, HEIGHT - 10))
-    for code, inset in _INSETS.items():
-        parts = shapes.loc[[code]].to_crs(inset.crs).explode()
-        large = parts[parts.area >= SMALLEST_INSET_ISLAND]  # else Kure, 2,000 km off, shrinks Hawaii to a dot
-        drawn |= _place(large.groupby(level=0).agg(shapely.multipolygons), inset)
+    drawn = {}
+    for code, parts in _draw(frame.STUSPS, frame.STUSPS, frame.geometry, STATES).items():
+        label = shapely.maximum_inscribed_circle(parts[0]).coords[0]
+        drawn[code] = Outline(path=path_of(parts, STATES.grain), x=round(label[0], 1), y=round(label[1], 1))
     return drawn
 
 
-def _place(shapes: gpd.GeoSeries, box: _Inset) -> dict[str, Outline]:
-    """Scale the shapes together to fit the box, keeping their proportions; y points down."""
-    left, bottom, right, top = shapes.total_bounds
-    scale = min(box.width / (right - left), box.height / (top - bottom))
-
-    def onto_plane(points: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.column_stack(
-            [box.left + (points[:, 0] - left) * scale, box.top + (top - points[:, 1]) * scale],
-        )
-
-    return {code: _outline(shapely.transform(shape, onto_plane)) for code, shape in shapes.items()}
+def county_paths(counties: gpd.GeoDataFrame) -> dict[str, str]:
+    """The path of every county of those states by FIPS code. `counties` as `geo.census.read_counties` gives them."""
+    drawn = _draw(counties.GEOID, counties.state, counties.geometry, COUNTIES)
+    return {fips: path_of(parts, COUNTIES.grain) for fips, parts in drawn.items()}
 
 
-def _outline(shape: shapely.Geometry) -> Outline:
+def path_of(parts: Iterable[shapely.Polygon], grain: int) -> str:
+    """The SVG path of polygons that lie on the plane already."""
+    return "".join(_ring(ring, grain) for part in parts for ring in (part.exterior, *part.interiors))
+
+
+def _draw(
+    keys: gpd.GeoSeries, states: gpd.GeoSeries, shapes: gpd.GeoSeries, detail: Detail
+) -> dict[str, list[shapely.Polygon]]:
+    """The parts of each shape on the plane, the largest first. `shapes` are in the equal-area plane of `geo.census`."""
+    simple = gpd.GeoSeries(shapely.coverage_simplify(np.asarray(shapes), detail.tolerance), crs=EQUAL_AREA)
+    drawn: dict[str, list[shapely.Polygon]] = {}
+    for state in sorted(set(states) - NOT_DRAWN):
+        region = region_of(state)
+        assert region.inset
+        own = np.asarray(states == state)
+        placed = simple[own] if region is MAINLAND else simple[own].to_crs(region.crs)
+        for key, shape in zip(keys[own], placed, strict=True):
+            drawn[key] = _placed(shape, region.inset, detail.smallest)
+    return drawn
+
+
+def _placed(shape: shapely.Geometry, inset: Inset, smallest: float) -> list[shapely.Polygon]:
+    """The parts worth drawing, on the plane. Far islands go too: Kure, 2,000 km off, would shrink Hawaii to a dot."""
+    inside = shapely.box(*inset.extent)
     parts = sorted(shapely.get_parts(shape), key=shapely.area, reverse=True)
-    kept = [part for index, part in enumerate(parts) if index == 0 or part.area >= SMALLEST_PART]
-    label = shapely.maximum_inscribed_circle(parts[0]).coords[0]
-    path = "".join(_ring(ring) for part in kept for ring in (part.exterior, *part.interiors))
-    return Outline(path=path, x=round(label[0], 1), y=round(label[1], 1))
+    return [
+        affine_transform(part, inset.affine)
+        for index, part in enumerate(parts)
+        if index == 0 or (part.area * inset.scale**2 >= smallest and part.intersects(inside))
+    ]
 
 
-def _ring(ring: shapely.LinearRing) -> str:
-    """A closed ring, each point relative to the one before, in halves of a unit."""
-    tenths = np.round(shapely.get_coordinates(ring) * 2).astype(int) * 5
-    tenths = tenths[:-1][np.any(np.diff(tenths, axis=0) != 0, axis=1)]
-    if len(tenths) < 3:
+def _ring(ring: shapely.LinearRing, grain: int) -> str:
+    """A closed ring, each point relative to the one before; nothing where rounding leaves no area."""
+    steps = np.round(shapely.get_coordinates(ring) * grain).astype(int)
+    steps = steps[:-1][np.any(np.diff(steps, axis=0) != 0, axis=1)]
+    if len(steps) < 3:
         return ""
-    steps = np.diff(tenths, axis=0)
-    moves = "".join(f"{_number(dx)}{_joined(dy)}" if dx < 0 else f" {_number(dx)}{_joined(dy)}" for dx, dy in steps)
-    return f"M{_number(tenths[0][0])} {_number(tenths[0][1])}l{moves.lstrip()}z"
+    (x, y), moves = steps[0], np.diff(steps, axis=0)
+    line = "".join(_joined(dx, grain) + _joined(dy, grain) for dx, dy in moves.tolist())
+    return f"M{_number(int(x), grain)}{_joined(int(y), grain)}l{line.lstrip()}z"
 
 
-def _number(tenths: int) -> str:
-    return f"{tenths / 10:g}"
+def _number(steps: int, grain: int) -> str:
+    """Short: `-.5` for -0.5, as SVG allows."""
+    text = f"{steps / grain:g}"
+    return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
 
 
-def _joined(tenths: int) -> str:
+def _joined(steps: int, grain: int) -> str:
     """A minus sign parts two numbers by itself."""
-    return _number(tenths) if tenths < 0 else f" {_number(tenths)}"
+    return _number(steps, grain) if steps < 0 else f" {_number(steps, grain)}"

@@ -1,12 +1,18 @@
 """ZIP code -> place: the states and counties it may lie in. Lookups on the tables that `geo.load` fills."""
 
+import csv
+import hashlib
 import math
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
+from sqlalchemy import Text, cast, select
 from sqlalchemy.orm import Session
 
 from distro.errors import Refusal
@@ -14,6 +20,7 @@ from geo.models import County, State, Zip, ZipKind
 
 EARTH_RADIUS_KM = 6_371.0088  # mean radius, IUGG
 
+_STATES = Path(__file__).parent / "data" / "states.csv"
 _ZIP = re.compile(r"\s*(\d{5})(?:[-\s]?\d{4})?\s*", re.ASCII)
 
 
@@ -31,6 +38,13 @@ class ZipUnknown(Refusal):
     sentence = _l("We could not find the ZIP code %(zip)s. Please check the number.")
 
 
+class CountyElsewhere(Refusal):
+    """The ZIP code does not lie in the county that was named."""
+
+    status = 422
+    sentence = _l("The ZIP code %(zip)s is not in the county you chose. Please check both.")
+
+
 class StateElsewhere(Refusal):
     """The ZIP code does not lie in the state that was named."""
 
@@ -40,7 +54,10 @@ class StateElsewhere(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a ZIP code may lie. The postal state stands first; points are degrees, None where nobody gives one."""
+    """Where a ZIP code may lie. The postal state stands first; points are degrees, None where nobody gives one.
+
+    `zone` is its IANA time zone: a rule begins and ends at midnight there.
+    """
 
     zip: str
     kind: ZipKind
@@ -49,6 +66,16 @@ class Place:
     counties: tuple[str, ...]
     latitude: float | None = None
     longitude: float | None = None
+    zone: str = "UTC"
+
+    @property
+    def candidates(self) -> tuple[tuple[str, str | None], ...]:
+        """Each (state, county FIPS) it may lie in; the county is None in a state of which no county is known."""
+        found: list[tuple[str, str | None]] = []
+        for state in self.states:
+            here = [county for county in self.counties if state_of(county) == state]
+            found += [(state, county) for county in here] or [(state, None)]
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +102,10 @@ def find(session: Session, zip_text: str) -> Place:
     row = session.get(Zip, match[1])
     if row is None:
         raise ZipUnknown(zip=match[1])
+    return _place(row)
+
+
+def _place(row: Any) -> Place:
     return Place(
         zip=row.zip,
         kind=ZipKind(row.kind),
@@ -83,7 +114,21 @@ def find(session: Session, zip_text: str) -> Place:
         counties=tuple(row.counties),
         latitude=row.latitude,
         longitude=row.longitude,
+        zone=row.zone,
     )
+
+
+@lru_cache(maxsize=4_096)
+def state_of(county: str) -> str | None:
+    """The postal state of a county FIPS code: its first two digits name it. None if they name none."""
+    return _state_codes().get(county[:2])
+
+
+@lru_cache(maxsize=1)
+def _state_codes() -> dict[str, str]:
+    with _STATES.open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(line for line in file if not line.startswith("#"))
+        return {row["fips"]: row["code"] for row in rows if row["fips"]}
 
 
 def in_state(place: Place, state: str) -> str:
@@ -107,10 +152,24 @@ def state_name(session: Session, code: str, *, spanish: bool = False) -> str:
     return row.name_es if spanish else row.name
 
 
-def county_names(session: Session, place: Place) -> list[str]:
-    """The counties a place may lie in, as `Apache, AZ`, by state and name."""
-    rows = session.scalars(select(County).where(County.fips.in_(place.counties)).order_by(County.state, County.name))
-    return [f"{county.name}, {county.state}" for county in rows]
+def counties(session: Session, place: Place, state: str | None = None) -> list[tuple[str, str]]:
+    """The counties a place may lie in, of one state if named, as (FIPS code, `Apache, AZ`), by state and name."""
+    names = county_names(
+        session, states={code for code in map(state_of, place.counties) if code and state in (None, code)}
+    )
+    return [(fips, name) for fips, name in names.items() if fips in place.counties]
+
+
+def county_names(session: Session, *, states: Collection[str] | None = None) -> dict[str, str]:
+    """What people call the counties (of some states), by FIPS code, in the order of states and names: one query.
+
+    `Apache, AZ`; `Fairfax County, VA` and `Fairfax (city), VA`. Where two still share a name, because the places were
+    loaded by an older version, their number follows: `Fairfax, VA (51600)`.
+    """
+    query = select(County.fips, County.name, County.state).order_by(County.state, County.name, County.fips)
+    rows = session.execute(query if states is None else query.where(County.state.in_(states))).all()
+    times = Counter((name, state) for _, name, state in rows)
+    return {fips: f"{name}, {state}" + (f" ({fips})" if times[name, state] > 1 else "") for fips, name, state in rows}
 
 
 def kilometres(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
@@ -136,3 +195,36 @@ def show(session: Session, zips: Sequence[str]) -> list[dict[str, object]]:
     """Rows for the command line: zip, kind, states, counties (FIPS codes). Raises as `find` does."""
     found = [find(session, zip_text) for zip_text in zips]
     return [{"zip": p.zip, "kind": str(p.kind), "states": list(p.states), "counties": list(p.counties)} for p in found]
+
+
+@dataclass(frozen=True, slots=True)
+class CountyRow:
+    """A county as the map of its state needs it. `outline` is an SVG path, empty where none is drawn."""
+
+    fips: str
+    name: str
+    outline: str = ""
+
+
+def counties_of(session: Session, state: str) -> list[CountyRow]:
+    """The counties of a postal state by name; none for FM, MH, PW and the military ones."""
+    rows = session.execute(
+        select(County.fips, County.name, County.outline).where(County.state == state).order_by(County.name, County.fips)
+    )
+    return [CountyRow(*row) for row in rows]
+
+
+def all_places(session: Session) -> list[Place]:
+    """Every ZIP code in use, in ZIP order, by one query; half a second for all of them."""
+    columns = (Zip.zip, Zip.kind, Zip.city, Zip.latitude, Zip.longitude, Zip.zone, Zip.states, Zip.counties)
+    return [_place(row) for row in session.execute(select(*columns).order_by(Zip.zip))]
+
+
+def version(session: Session) -> str:
+    """A name for the ZIP codes as they stand: how many, and SHA-256 of what decides (kind, zone, states, counties)."""
+    digest, count = hashlib.sha256(), 0
+    columns = (Zip.zip, Zip.kind, Zip.zone, cast(Zip.states, Text), cast(Zip.counties, Text))
+    for row in session.execute(select(*columns).order_by(Zip.zip)):
+        digest.update("|".join(row).encode())
+        count += 1
+    return f"{count}-{digest.hexdigest()}"

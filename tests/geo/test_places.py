@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from geo import places
-from geo.places import StateElsewhere, ZipMalformed, ZipUnknown
+from geo.models import County, State, Zip, ZipKind
+from geo.places import Place, StateElsewhere, ZipMalformed, ZipUnknown
 from tests.geo.samples import COLUMBUS, FOUR_CORNERS, add_places
 
 latitudes = st.floats(-90, 90)
@@ -44,7 +45,23 @@ def test_states_come_by_name_and_in_two_languages(session: Session) -> None:
 
 def test_counties_have_names(session: Session) -> None:
     add_places(session)
-    assert places.county_names(session, COLUMBUS) == ["Franklin, OH"]
+    assert places.counties(session, COLUMBUS) == [("39049", "Franklin, OH")]
+    assert places.counties(session, FOUR_CORNERS, "NM") == []
+    assert places.county_names(session) == {"39049": "Franklin, OH"}
+
+
+def test_no_two_counties_are_called_the_same(session: Session) -> None:
+    named = {"51059": ("Fairfax County", "VA"), "51600": ("Fairfax (city)", "VA"), "18019": ("Clark", "IN")}
+    named |= {"24005": ("Baltimore", "MD"), "24510": ("Baltimore", "MD")}  # loaded by an older version
+    for code in ("IN", "MD", "VA"):
+        session.add(State(code=code, name=code, name_es=code, kind="state", outline=""))
+    session.flush()
+    session.add_all(County(fips=fips, name=name, state=state) for fips, (name, state) in named.items())
+    session.flush()
+    fairfax = Place("22030", ZipKind.STANDARD, "Fairfax", ("VA",), ("51059", "51600"))
+    assert places.counties(session, fairfax) == [("51600", "Fairfax (city), VA"), ("51059", "Fairfax County, VA")]
+    names = places.county_names(session, states=["IN", "MD"])
+    assert list(names.values()) == ["Clark, IN", "Baltimore, MD (24005)", "Baltimore, MD (24510)"]
 
 
 def test_show_gives_plain_rows(session: Session) -> None:
@@ -71,3 +88,14 @@ def test_the_nearest_site_comes_first_and_order_stays_without_a_point(session: S
     sites = [("West", 34.0, -118.0), ("East", 40.0, -83.0)]
     assert places.nearest(COLUMBUS, sites) == ["East", "West"]
     assert places.nearest(places.find(session, "09003"), sites) == ["West", "East"]
+
+
+def test_all_places_are_what_is_found_one_by_one_and_have_a_version(session: Session) -> None:
+    add_places(session)
+    everywhere = places.all_places(session)
+    assert everywhere == [places.find(session, code) for code in ("09003", "43215", "86514")]
+    before = places.version(session)
+    session.get_one(Zip, "43215").counties = ["39041"]
+    session.flush()
+    assert before != places.version(session)
+    assert before.startswith("3-")
