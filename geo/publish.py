@@ -1,28 +1,36 @@
-"""Rulesets: load one as a draft, publish it, hand out the live one, and explain what it decides."""
+"""From draft to law: propose, publish by a second person, and hand out what is in force on a day.
+
+What was published last, and is effective by then, is in force. So publishing an older ruleset again takes back the
+newer one, and a ruleset with a day in the future waits for it.
+"""
 
 import hashlib
-import json
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from distro import audit
+from distro import audit, clock
 from distro.errors import NotFound, Refusal
-from geo import places, rulefile
-from geo.models import Rule, Ruleset, RulesetStatus, State
-from geo.rules import NATION, BookRule, Decision, Effect, Facts, RuleBook, decide
+from geo import lint, reviews, rulefile, ruletext
+from geo.models import Ruleset, RulesetStatus
+from geo.rules import Area, BookRule, RuleBook
 
 STARTER = Path(__file__).parent / "data" / "starter-rules.yaml"
 DEMO_NAME = "Demo ruleset, not reviewed by a lawyer"
+NAMED = 5  # rules that a refusal names
 
 
 class UnreviewedRules(Refusal):
-    """Outside the demo every rule needs a reviewer before it goes live."""
+    """Outside the demo every rule needs a review that counts before it is published."""
 
-    sentence = "%(count)s of %(all)s rules have no reviewer, so the ruleset was not published. Review them first."
+    sentence = (
+        "%(count)s of %(all)s rules have no review that counts, so the ruleset was not published: %(named)s. "
+        "Have each reviewed by someone on the staff who neither wrote nor loaded it."
+    )
 
 
 class NoRulesInIt(Refusal):
@@ -32,23 +40,45 @@ class NoRulesInIt(Refusal):
 
 
 class NotADraft(Refusal):
-    """Only a draft can be published."""
+    """Only a draft can be changed or proposed."""
 
-    sentence = "Ruleset %(id)s is %(status)s. Only a draft can be published: load its file again."
+    sentence = "Ruleset %(id)s is %(status)s, so it does not change any more. Make a new draft from it."
+
+
+class NotProposed(Refusal):
+    """Only what was proposed can be published."""
+
+    sentence = "Ruleset %(id)s is %(status)s. Its author proposes it first; then a second person publishes it."
+
+
+class OwnDraft(Refusal):
+    """Two people publish: whoever wrote or proposed a draft is not the second."""
+
+    status = 403
+    sentence = "You wrote or proposed ruleset %(id)s, so someone else has to publish it. Ask another reviewer."
+
+
+class PublishedMeanwhile(Refusal):
+    """The comparison that the proposal was read with does not hold any more."""
+
+    sentence = (
+        "Ruleset %(other)s was published after this one was proposed, so what it would change is not what was shown. "
+        "Take it back, compare it anew, and propose it again."
+    )
+
+
+class DayPassed(Refusal):
+    """A ruleset cannot begin in the past."""
+
+    status = 422
+    sentence = "%(day)s has passed. Choose today or a later day."
 
 
 class NoRules(Refusal):
-    """Nothing may be decided until a ruleset is live."""
+    """Nothing may be decided until a ruleset is in force."""
 
     status = 503
-    sentence = "No ruleset is live. Load one with “distro rules load” and publish it."
-
-
-class ItemUnknown(Refusal):
-    """No rule names the item."""
-
-    status = 422
-    sentence = "No rule names the item “%(item)s”. Items with rules: %(known)s."
+    sentence = "No ruleset is live. Load one with “distro rules load”, propose it, and let a second person publish it."
 
 
 def find(session: Session, ruleset_id: int) -> Ruleset:
@@ -59,179 +89,203 @@ def find(session: Session, ruleset_id: int) -> Ruleset:
     return ruleset
 
 
-def load_rules(session: Session, source: Path | str, *, by: str, at: datetime) -> Ruleset:
-    """A draft from a YAML file, or from its text. `by` is a staff username or `system`.
+def hold(session: Session, ruleset: Ruleset) -> Ruleset:
+    """The ruleset as it stands now; no one else changes it until the commit. Raises NotFound if it was discarded.
 
-    Needs the places loaded. Raises rulefile.RulesWrong with every fault by rule and line; then nothing is stored.
+    SQLite lets one transaction write at a time, so there it is held from the beginning.
     """
-    text = source.read_text(encoding="utf-8") if isinstance(source, Path) else source
-    file = rulefile.read(text, places={NATION, *session.scalars(select(State.code))})
-    ruleset = Ruleset(name=file.name, version=file.version, status=RulesetStatus.DRAFT, loaded_by=by, loaded_at=at)
-    ruleset.rules = [Rule(**rule) for rule in file.rules]
-    session.add(ruleset)
     session.flush()
-    audit.record(session, actor=by, action="load rules", subject=_document(ruleset), reason=file.name, at=at)
+    query = select(Ruleset.id).where(Ruleset.id == ruleset.id).with_for_update()
+    if session.scalar(query) is None:
+        raise NotFound(what="ruleset", name=ruleset.id)
+    session.expire(ruleset)
     return ruleset
 
 
-def publish(
-    session: Session,
-    ruleset: Ruleset,
-    *,
-    by: str,
-    at: datetime,
-    name: str | None = None,
-    allow_unreviewed: bool = False,
-    demo: bool = False,
-) -> Ruleset:
-    """Make a draft the live ruleset, retire the one before, and give the live one back.
+def unreviewed(session: Session, ruleset: Ruleset, on: date | None = None) -> list[str]:
+    """The keys of the rules without a review that counts (see `geo.reviews`), as of a day: today, if none is given."""
+    return list(reviews.faults(session, ruleset, on or clock.today()))
 
-    Unreviewed rules go live only in a demo: `demo` allows them and calls the ruleset so. Raises UnreviewedRules
-    for them otherwise (even with `allow_unreviewed`), NotADraft if it is not one.
+
+def propose(session: Session, ruleset: Ruleset, *, effective_on: date, by: str, at: datetime) -> Ruleset:
+    """Close a draft and ask a second person to publish it from a day on.
+
+    Raises NotADraft, NoRulesInIt, UnreviewedRules, lint.RulesContradict, or DayPassed if the day is over everywhere.
     """
+    _require_draft(hold(session, ruleset))
+    _require_reviewed(session, ruleset, at.date())
+    lint.require_sound(ruleset, at.date())
+    if effective_on < at.date() - timedelta(days=1):
+        raise DayPassed(day=effective_on)
+    ruleset.status, ruleset.effective_on = RulesetStatus.PROPOSED, effective_on
+    ruleset.proposed_by, ruleset.proposed_at = by, at
+    newest = last_published(session)
+    ruleset.compared_with = newest.id if newest else None
+    audit.record(session, actor=by, action="propose rules", subject=ruleset.document, reason=ruleset.name, at=at)
+    return ruleset
+
+
+def take_back(session: Session, ruleset: Ruleset, *, by: str, at: datetime) -> Ruleset:
+    """Make a draft again of what was proposed and not yet published. Raises NotProposed."""
+    if hold(session, ruleset).status != RulesetStatus.PROPOSED:
+        raise NotProposed(id=ruleset.id, status=ruleset.status)
+    ruleset.status, ruleset.proposed_by, ruleset.proposed_at = RulesetStatus.DRAFT, None, None
+    ruleset.effective_on = None
+    audit.record(session, actor=by, action="take back rules", subject=ruleset.document, at=at)
+    return ruleset
+
+
+def publish(session: Session, ruleset: Ruleset, *, by: str, at: datetime) -> Ruleset:
+    """Put a proposed ruleset in force from its day on, or from yesterday, which is not over everywhere, if that has
+    passed: what was decided stays decided. `by` is the second person.
+
+    Raises NotProposed, OwnDraft, UnreviewedRules, lint.RulesContradict, or PublishedMeanwhile, also to the second of
+    two who publish at the same moment.
+    """
+    if hold(session, ruleset).status != RulesetStatus.PROPOSED:
+        raise NotProposed(id=ruleset.id, status=ruleset.status)
+    if by in {*ruleset.authors, ruleset.proposed_by}:
+        raise OwnDraft(id=ruleset.id)
+    _require_reviewed(session, ruleset, at.date())
+    lint.require_sound(ruleset, at.date())
+    newest = last_published(session)
+    if newest is not None and newest.id != ruleset.compared_with:
+        raise PublishedMeanwhile(other=newest.id)
+    yesterday = at.date() - timedelta(days=1)
+    ruleset.effective_on = max(ruleset.effective_on or yesterday, yesterday)
+    return _put_in_force(session, ruleset, by=by, at=at)
+
+
+def publish_demo(session: Session, ruleset: Ruleset, *, effective_on: date, by: str, at: datetime) -> Ruleset:
+    """Put a draft in force in a demo, by one person, unreviewed rules and all, under a name that says so."""
+    _require_draft(hold(session, ruleset))
+    ruleset.allow_unreviewed, ruleset.effective_on = True, effective_on
+    _require_reviewed(session, ruleset, at.date())
+    return _put_in_force(session, ruleset, by=by, at=at)
+
+
+def _put_in_force(session: Session, ruleset: Ruleset, *, by: str, at: datetime) -> Ruleset:
+    newest = last_published(session)
+    number = (newest.publication or 0) + 1 if newest else 1
+    yesterday = at.date() - timedelta(days=1)  # where the day has not begun yet, today's rules still hold
+    if newest is None and (ruleset.effective_on or yesterday) <= at.date():
+        ruleset.effective_on = min(ruleset.effective_on or yesterday, yesterday)
+    ruleset.effective_on = ruleset.effective_on or at.date()
+    if ruleset.allow_unreviewed:
+        name_demo(ruleset)
+    session.flush()
+    try:
+        with session.begin_nested():
+            ruleset.publication, ruleset.status = number, RulesetStatus.PUBLISHED
+            ruleset.published_by, ruleset.published_at = by, at
+    except IntegrityError:  # the number is unique, and another took it
+        newest = last_published(session)
+        raise PublishedMeanwhile(other=newest.id if newest else "") from None
+    reason = f"{ruleset.name}, from {ruleset.effective_on}"
+    audit.record(session, actor=by, action="publish rules", subject=ruleset.document, reason=reason, at=at)
+    return ruleset
+
+
+def name_demo(ruleset: Ruleset) -> None:
+    """Write into the text of a demo's ruleset, whatever its file is called, the name that says what it is."""
+    if ruleset.name != DEMO_NAME or rulefile.construct(ruleset.text)["name"] != DEMO_NAME:
+        ruleset.text = ruletext.put_heading(ruleset.text, name=DEMO_NAME, version=ruleset.version)
+        ruleset.name, ruleset.digest = DEMO_NAME, hashlib.sha256(ruleset.text.encode()).hexdigest()
+
+
+def _require_draft(ruleset: Ruleset) -> None:
     if ruleset.status != RulesetStatus.DRAFT:
         raise NotADraft(id=ruleset.id, status=ruleset.status)
+
+
+def _require_reviewed(session: Session, ruleset: Ruleset, on: date) -> None:
     if not ruleset.rules:
         raise NoRulesInIt(id=ruleset.id)
-    unreviewed = sum(rule.reviewed_by is None for rule in ruleset.rules)
-    if not demo and (unreviewed or allow_unreviewed):
-        raise UnreviewedRules(count=unreviewed, all=len(ruleset.rules))
-    for before in session.scalars(select(Ruleset).where(Ruleset.status == RulesetStatus.LIVE)):
-        before.status = RulesetStatus.RETIRED
-    session.flush()
-    ruleset.name = name or (DEMO_NAME if demo else ruleset.name)
-    ruleset.allow_unreviewed = demo
-    ruleset.digest = _digest(ruleset.rules)
-    ruleset.status, ruleset.published_by, ruleset.published_at = RulesetStatus.LIVE, by, at
-    session.flush()
-    audit.record(session, actor=by, action="publish rules", subject=_document(ruleset), reason=ruleset.name, at=at)
-    return ruleset
+    found = {} if ruleset.allow_unreviewed else reviews.faults(session, ruleset, on)
+    if found:
+        named = ", ".join(f"{key} ({why})" for key, why in list(found.items())[:NAMED])
+        more = f", and {len(found) - NAMED} more" if len(found) > NAMED else ""
+        raise UnreviewedRules(count=len(found), all=len(ruleset.rules), named=named + more)
 
 
-def live_ruleset(session: Session) -> Ruleset:
-    """The one ruleset that is live. Raises NoRules if there is none."""
-    ruleset = session.scalar(select(Ruleset).where(Ruleset.status == RulesetStatus.LIVE))
+def last_published(session: Session) -> Ruleset | None:
+    """The ruleset published last, in force or still to come."""
+    query = select(Ruleset).where(Ruleset.publication.is_not(None))
+    return session.scalar(query.order_by(Ruleset.publication.desc()).limit(1))
+
+
+def in_force(session: Session, on: date) -> Ruleset:
+    """The ruleset in force on a day at the destination. Raises NoRules if there is none."""
+    query = select(Ruleset).where(Ruleset.publication.is_not(None), Ruleset.effective_on <= on)
+    ruleset = session.scalar(query.order_by(Ruleset.publication.desc()).limit(1))
     if ruleset is None:
         raise NoRules
     return ruleset
 
 
+def to_come(session: Session, on: date) -> Sequence[Ruleset]:
+    """Published rulesets whose day is later, soonest first, that no other published after them forestalls."""
+    query = select(Ruleset).where(Ruleset.publication.is_not(None), Ruleset.effective_on > on)
+    coming: list[Ruleset] = []
+    for ruleset in session.scalars(query.order_by(Ruleset.publication.desc())):
+        if all((ruleset.effective_on or on) < (other.effective_on or on) for other in coming):
+            coming.append(ruleset)
+    newest = last_published(session)
+    if newest is not None and newest not in coming:
+        return []  # it is in force already, and what was planned before it does not come
+    return coming[::-1]
+
+
 def is_live(session: Session) -> bool:
-    """Whether any ruleset is live."""
-    return session.scalar(select(Ruleset.id).where(Ruleset.status == RulesetStatus.LIVE)) is not None
+    """Whether any ruleset is in force or has a day when it will be."""
+    return session.scalar(select(func.count()).where(Ruleset.publication.is_not(None))) != 0
 
 
-# A live ruleset never changes, so each process reads it once; the key holds a digest of what was read.
-_books: dict[tuple[int, str, str, bool], RuleBook] = {}
+_books: dict[tuple[int, str, bool], RuleBook] = {}  # a published ruleset never changes, so each process reads it once
+_BOOKS_KEPT = 4
 
 
-def live_book(session: Session) -> RuleBook:
-    """The live ruleset, ready to decide with: one small query, the rules from memory. Raises NoRules."""
-    live = live_ruleset(session)
-    key = (live.id, live.name, live.digest, live.allow_unreviewed)
+def book(session: Session, on: date) -> RuleBook:
+    """The ruleset in force on a day, ready to decide with: one small query, the rules from memory. Raises NoRules."""
+    return book_of(in_force(session, on))
+
+
+def book_of(ruleset: Ruleset) -> RuleBook:
+    """Any ruleset, ready to decide with."""
+    key = (ruleset.id, ruleset.digest, ruleset.allow_unreviewed)
     if key not in _books:
-        _books.clear()
+        while len(_books) >= _BOOKS_KEPT:
+            _books.pop(next(iter(_books)))
         _books[key] = RuleBook.of(
-            (_book_rule(rule) for rule in live.rules),
-            id=live.id,
-            name=live.name,
-            allow_unreviewed=live.allow_unreviewed,
+            (BookRule.of(rule) for rule in ruleset.rules),
+            (area_of(area) for area in ruleset.areas),
+            id=ruleset.id,
+            name=ruleset.name,
+            version=ruleset.version,
+            allow_unreviewed=ruleset.allow_unreviewed,
         )
     return _books[key]
 
 
-def rules(session: Session, *, place: str | None = None, item: str | None = None) -> list[Rule]:
-    """The rules of the live ruleset in the order of its file, for one place or one item if given. Raises NoRules."""
-    found: Sequence[Rule] = live_ruleset(session).rules
-    return [rule for rule in found if place in (None, rule.place) and (item is None or item in rule.items)]
+def area_of(area: dict[str, object]) -> Area:
+    """An area as a ruleset keeps it, ready to decide with."""
+    sets = {name: frozenset(area.get(name) or ()) for name in ("inside", "partly", "counties")}  # type: ignore[call-overload]
+    return Area(code=str(area["code"]), kind=str(area["kind"]), name=str(area.get("name", "")), **sets)
 
 
-def list_rules(session: Session) -> list[dict[str, object]]:
-    """The live rules as rows for the command line. Raises NoRules."""
+def list_rules(session: Session, on: date) -> list[dict[str, object]]:
+    """The rules in force on a day as rows for the command line. Raises NoRules."""
     return [
         {
-            "id": rule.key,
-            "place": rule.place,
-            "items": rule.items,
-            "effect": rule.effect,
-            "citation": rule.citation,
-            "source": rule.source,
-            "source_date": rule.source_date,
-            "confidence": rule.confidence,
-            "reviewed_by": rule.reviewed_by,
+            "id": rule["key"],
+            "place": rule["place"],
+            "items": rule["items"],
+            "effect": rule["effect"],
+            "citation": rule["citation"],
+            "source": rule["source"],
+            "source_date": rule["source_date"],
+            "confidence": rule["confidence"],
+            "reviewed_by": rule["reviewed_by"],
         }
-        for rule in rules(session)
+        for rule in in_force(session, on).rules
     ]
-
-
-def items(book: RuleBook) -> list[str]:
-    """Every item that some rule names, by code."""
-    return sorted({item for _, item in book.rules})
-
-
-def explain(
-    session: Session, *, zip_text: str, item: str, on: date, state: str | None = None, age: int | None = None
-) -> dict[str, object]:
-    """The decision for one ZIP and item as plain values: effect, ask, min_age, reasons (strictest first), ruleset.
-
-    Raises places.ZipMalformed, ZipUnknown, StateElsewhere, ItemUnknown, NoRules.
-    """
-    book = live_book(session)
-    if item not in items(book):
-        raise ItemUnknown(item=item, known=", ".join(items(book)))
-    decision = decide(book, places.find(session, zip_text), item, Facts(state=state, age=age), on)
-    return {
-        "effect": str(decision.effect),
-        "ask": decision.ask,
-        "min_age": decision.min_age,
-        "reasons": _reason_rows(decision),
-        "ruleset": book.name,
-        "ruleset_id": book.id,
-    }
-
-
-def _reason_rows(decision: Decision) -> list[dict[str, str]]:
-    return [
-        {
-            "rule": reason.rule_key,
-            "effect": str(reason.effect),
-            "sentence": reason.sentence,
-            "citation": reason.citation,
-            "source": reason.source,
-            "source_date": reason.source_date,
-            "confidence": reason.confidence,
-        }
-        for reason in decision.reasons
-    ]
-
-
-def _book_rule(rule: Rule) -> BookRule:
-    return BookRule(
-        key=rule.key,
-        place=rule.place,
-        items=tuple(rule.items),
-        effect=Effect(rule.effect),
-        scope=rule.scope,
-        min_age=rule.min_age,
-        conditions=tuple(rule.conditions),
-        credential=rule.credential,
-        valid_from=rule.valid_from,
-        valid_to=rule.valid_to,
-        citation=rule.citation,
-        source=rule.source,
-        source_date=rule.source_date,
-        confidence=rule.confidence,
-        reviewed=rule.reviewed_by is not None,
-        sentence=rule.sentence,
-        sentence_es=rule.sentence_es,
-    )
-
-
-def _digest(rows: Sequence[Rule]) -> str:
-    """SHA-256 of what the rules say, whatever their row numbers."""
-    content = [repr(_book_rule(rule)) for rule in rows]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
-
-
-def _document(ruleset: Ruleset) -> str:
-    return f"RULESET-{ruleset.id}"
