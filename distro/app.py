@@ -3,40 +3,28 @@
 import gzip
 from contextlib import suppress
 from http import HTTPStatus
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, current_app, has_request_context, jsonify, render_template, request
+from flask import Flask, current_app, has_request_context, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import Babel, gettext
 from flask_babel import lazy_gettext as _l
-from flask_bootstrap import Bootstrap5
-from flask_migrate import Migrate
 from jinja2 import StrictUndefined
 from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, InterfaceError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from distro import health, login, mailbox, overview
-from distro.auth import csrf, guard_of, login_manager
+from distro import health
+from distro.auth import guard_of
 from distro.config import Settings, Surface
 from distro.db import db, init_db
 from distro.errors import Refusal, where_it_broke
-from geo import desk as rules_desk
-from inventory import planning, stockroom
-from orders import desk, public, review
+from orders import public
 
 ROOT = Path(__file__).parent.parent
-STAFF: tuple[Blueprint, ...] = (
-    login.blueprint,
-    overview.blueprint,
-    rules_desk.blueprint,
-    stockroom.blueprint,
-    planning.blueprint,
-    desk.blueprint,
-    review.blueprint,
-)
 PUBLIC_SECURITY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
@@ -98,14 +86,13 @@ def create_app(settings: Settings) -> Flask:
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     init_db(app)
-    Migrate(app, db, directory=str(ROOT / "distro" / "migrations"), render_as_batch=True)
     Babel(app, locale_selector=_locale)
     app.register_blueprint(health.blueprint)
     if settings.surface is not Surface.STAFF:
         app.register_blueprint(public.blueprint, name="en")
         app.register_blueprint(public.blueprint, name="es", url_prefix="/es")
     if settings.surface is not Surface.PUBLIC:
-        _open_staff_side(app, settings)
+        import_module("distro.staff").open_to(app, settings)  # by name: a public process never reads the staff's code
     app.before_request(_refuse_nul)
     app.after_request(_send_headers)
     app.register_error_handler(Refusal, _refuse)
@@ -125,18 +112,6 @@ def routes(app: Flask) -> list[dict[str, object]]:
         }
         for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule)
     ]
-
-
-def _open_staff_side(app: Flask, settings: Settings) -> None:
-    csrf.init_app(app)
-    login_manager.init_app(app)
-    Bootstrap5(app)
-    for blueprint in STAFF:
-        app.register_blueprint(blueprint)
-    if settings.demo:
-        app.register_blueprint(mailbox.blueprint)
-    if settings.surface is Surface.STAFF:
-        app.add_url_rule("/", "root", redirect_to="/staff")
 
 
 def _locale() -> str:

@@ -5,13 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-import flask_migrate
 from sqlalchemy import select
 
-from distro import audit, clock, demo, jobs, keyring
+from distro import audit, clock, demo, jobs, keyring, schema
 from distro.app import create_app, routes
 from distro.auth import Role, add_user
-from distro.cli_setup import catalog_group, places_group, rules_group
+from distro.cli_credentials import credentials_group
+from distro.cli_referrals import referrals_group
+from distro.cli_rules import rules_group
+from distro.cli_setup import catalog_group, places_group
 from distro.config import Settings, Surface
 from distro.console import NUMBER, Group, as_json, check_keys_file, make_app, print_rows, read_settings
 from distro.db import db
@@ -35,7 +37,9 @@ def main() -> None:
 
 main.add_command(places_group)
 main.add_command(rules_group)
+main.add_command(credentials_group)
 main.add_command(catalog_group)
+main.add_command(referrals_group)
 
 
 @main.command()
@@ -72,8 +76,7 @@ def scheduler() -> None:
 @main.command()
 def migrate() -> None:
     """Create the database, or bring it to this version's schema. Safe to run again."""
-    with make_app().app_context():
-        flask_migrate.upgrade()
+    schema.upgrade(make_app())
     click.echo("The database is up to date.")
 
 

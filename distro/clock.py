@@ -15,7 +15,12 @@ def now() -> datetime:
 
 def today(zone: str = "UTC") -> date:
     """The calendar day at a site: `zone` is an IANA name such as `America/New_York`."""
-    return now().astimezone(ZoneInfo(zone)).date()
+    return day_at(now(), zone)
+
+
+def day_at(moment: datetime, zone: str) -> date:
+    """The calendar day of an instant in an IANA time zone: where it counts, a day begins at midnight there."""
+    return moment.astimezone(ZoneInfo(zone)).date()
 
 
 def week_of(day: date) -> str:

@@ -58,7 +58,9 @@ class Base(DeclarativeBase):
         type_annotation_map={
             datetime: UtcDateTime(),
             list[str]: JSON(),
+            list[dict[str, Any]]: JSON(),
             dict[str, Any]: JSON(),
+            dict[str, str]: JSON(),
             StrEnum: Enum(StrEnum, native_enum=False, length=16, values_callable=_values),
         },
     )

@@ -16,21 +16,21 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import click
-import flask_migrate
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import Envelope
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from distro import clock, depot, jobs, keyring, slots
+from distro import clock, depot, jobs, keyring, schema, slots
 from distro.app import create_app
 from distro.auth import Role, User, add_user
 from distro.config import Settings
 from distro.db import db
 from distro.errors import Refusal
-from geo import publish
+from geo import drafts, publish, referrals
 from geo.load import load_places
 from orders import intake, triage, workflow
+from orders.authority import laws
 from orders.intake import Person
 from orders.models import Order, Status
 
@@ -97,8 +97,9 @@ def run(instance: Path, *, port: int, reset: bool) -> None:
     instance.mkdir(parents=True, exist_ok=True, mode=0o700)
     (instance / MARK).touch()
     settings = Settings.from_env(instance=instance, demo=True)
-    with create_app(settings).app_context():
-        flask_migrate.upgrade()
+    app = create_app(settings)
+    schema.upgrade(app)
+    with app.app_context():
         if not accounts.exists():
             make(db.session(), settings)
     mail_port = free_port()
@@ -140,10 +141,11 @@ def make(session: Session, settings: Settings) -> None:
     start = now - timedelta(weeks=WEEKS)
     click.echo("Loading places ...")
     load_places(session)
+    referrals.seed(session, start)
     session.commit()
     click.echo("Loading rules ...")
-    ruleset = publish.load_rules(session, publish.STARTER, by="demo", at=now)
-    publish.publish(session, ruleset, by="demo", at=now, demo=True)
+    ruleset = drafts.load_rules(session, publish.STARTER, by="demo", at=now)
+    publish.publish_demo(session, ruleset, effective_on=start.date() - timedelta(days=1), by="demo", at=now)
     click.echo("Filling shelves, and living through twelve weeks ...")
     depot.build(session, at=start)
     accounts = _add_staff(session)
@@ -151,6 +153,7 @@ def make(session: Session, settings: Settings) -> None:
     _live_through(session, settings, start)
     session.commit()
     jobs.keep_house(session, settings)
+    jobs.compile_rules(session, settings)
     jobs.check_stock(session, settings)
     path = settings.instance / "demo-accounts.json"
     keyring.write_durably(path, json.dumps(accounts, indent=1).encode(), mode=0o600)
@@ -165,10 +168,10 @@ def _live_through(session: Session, settings: Settings, start: datetime) -> None
     """Twelve weeks of requests, shipped as they came, and today's, which stay where triage puts them."""
     random = Random(2026)
     packers = {user.site_code: user for user in session.scalars(select(User).where(User.role == Role.PACKER))}
-    book = publish.live_book(session)
+    law = laws(session)
     for day in range(WEEKS * 7):
         moment = start + timedelta(days=day)
-        desk = triage.Desk(settings.keyring, book, moment)
+        desk = triage.Desk(settings.keyring, law, moment)
         for _ in range(random.choice([3, 4, 5, 6])):
             wish = random.choices([wish for wish, _ in WISHES], weights=[weight for _, weight in WISHES])[0]
             order = _ask(session, settings, random.choice(PLACES), wish, desk)
@@ -180,7 +183,7 @@ def _live_through(session: Session, settings: Settings, start: datetime) -> None
             elif order.site is not None and order.status == Status.ALLOCATED:
                 _pack_and_ship(session, order, packers[order.site.code], moment)
     for place, wish in TODAY:
-        _ask(session, settings, place, wish, triage.Desk(settings.keyring, book, clock.now()))
+        _ask(session, settings, place, wish, triage.Desk(settings.keyring, law, clock.now()))
 
 
 def _ask(
@@ -208,7 +211,7 @@ def _pack_and_ship(session: Session, order: Order, packer: User, moment: datetim
     for allocation in order.allocations:
         for _ in range(allocation.quantity):
             workflow.pick(session, order, allocation.lot.number, packer=packer, today=moment.date())
-    workflow.pack(session, order, packer=packer, barred="", at=moment, today=moment.date())
+    workflow.pack(session, order, packer=packer, today=moment.date())
     workflow.note_label(session, order, by=packer.username, at=moment)
     workflow.ship(session, order, by=packer.username, at=moment, today=moment.date())
 

@@ -12,6 +12,7 @@ from random import Random
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from geo import credentials
 from inventory import catalog, catalogfile
 from inventory.catalogfile import Catalog
 from inventory.kits import assemble
@@ -26,7 +27,7 @@ UNITS = {  # at the start of the twelve weeks, in two lots; 120 where nothing is
     ("MN", "sharps-container"): 300,
     ("NM", "naloxone-nasal"): 140,
     ("NM", "fentanyl-strips"): 60,
-    **{(site, "xylazine-strips"): 0 for site in ("OH", "MN", "NM")},  # out, so that who asks for them waits
+    **{(site, "xylazine-strips"): 0 for site in ("MN", "NM")},  # out, so that who asks for them waits
     **{("MN", part): 6_000 for part in ("syringe-27g", "alcohol-pad", "sterile-water")},
 }
 
@@ -43,7 +44,7 @@ class Delivery:
 
 
 def build(session: Session, *, at: datetime) -> None:
-    """Load the demo catalog and receive about forty lots, at `at`."""
+    """Load the demo catalog, receive about forty lots and record one paper, at `at`."""
     catalog.load(session, CATALOG, by="demo", at=at)
     items = {item.code: item for item in session.scalars(select(Item))}
     funds = {fund.code: fund for fund in session.scalars(select(Fund))}
@@ -72,6 +73,21 @@ def build(session: Session, *, at: datetime) -> None:
         fund=funds["STATE"],
         bin=bins["MN"][0],
         quantity=100,
+        by="demo",
+        at=at,
+    )
+    credentials.record(
+        session,
+        kind="program:NM",
+        title="Sample certificate of a harm reduction program",
+        number="SAMPLE-1",
+        issuer="Sample state health department",
+        sites=["NM"],
+        places=["NM"],
+        items=["smoking-kit"],
+        valid_from=at.date(),
+        expires_on=at.date() + timedelta(days=84 + 45),  # in 45 days, so that the demo shows a paper that ends soon
+        note="Made up for the demo.",
         by="demo",
         at=at,
     )

@@ -16,10 +16,12 @@ from distro import audit, clock, keyring, outbox, slots
 from distro.config import Settings
 from distro.db import db, forget_freed_pages
 from distro.errors import where_it_broke
-from geo import publish
+from geo import endings, expiry, referrals
+from geo.publish import NoRules
 from inventory import alerts
 from inventory.ledger import NotEnough
-from orders import retention, spool, triage
+from orders import retention, spool, tables, triage
+from orders.authority import laws
 from orders.intake import store
 from orders.models import Order, Status
 from orders.workflow import AlreadyMoved
@@ -75,6 +77,27 @@ def check_stock(session: Session, settings: Settings) -> None:
     session.commit()
 
 
+def compile_rules(session: Session, settings: Settings) -> None:
+    """Make the decision tables anew if rules, papers, catalog or places have changed, and tell the funds."""
+    now = clock.now()
+    made = tables.refresh(session, at=now)
+    session.commit()
+    if slots.claim(session, "funds", slots.slot_of(now, HOUSEKEEPING_EVERY)) or made:
+        tables.note_funds(session, at=now)
+    session.commit()
+
+
+def remind_staff(session: Session, settings: Settings) -> None:
+    """Write the mails about papers and rules that end soon, and helplines and programs nobody has checked for long."""
+    now = clock.now()
+    if slots.claim(session, "credentials", slots.slot_of(now, HOUSEKEEPING_EVERY)):
+        expiry.warn(session, at=now)
+        endings.warn(session, at=now)
+    session.commit()
+    referrals.warn(session, at=now)
+    session.commit()
+
+
 def deliver_mail(session: Session, settings: Settings) -> None:
     """Send what is in the outbox. No transaction is open while the mail server is spoken to."""
     for message_id in outbox.due(session, clock.now()):
@@ -107,9 +130,11 @@ def keep_house(session: Session, settings: Settings) -> None:
 JOBS: dict[Job, int] = {  # seconds between runs; at the start each runs once, in this order
     drain_spool: 2,  # before keep_house, which destroys keys
     keep_house: 600,
+    compile_rules: 10,
     check_requests: 1,
     retry_waiting: 10,
     check_stock: 60,
+    remind_staff: 600,
     deliver_mail: 3,
 }
 
@@ -151,7 +176,7 @@ def _settle(session: Session, settings: Settings, order_ids: list[int], lost: Co
     if not order_ids:
         return
     touched: set[tuple[int, int]] = set()
-    desk = triage.Desk(settings.keyring, publish.live_book(session), clock.now())
+    desk = triage.Desk(settings.keyring, laws(session), clock.now())
     for order_id in order_ids:
         with _apart(session, f"order {order_id}"):
             order = session.get_one(Order, order_id, populate_existing=True)  # the list may be old by now
@@ -184,7 +209,7 @@ def _apart(session: Session, what: str) -> Iterator[None]:
         if getattr(getattr(problem, "orig", None), "sqlstate", None) not in LOCKED:
             raise
         session.rollback()
-    except (NotEnough, AlreadyMoved):  # somebody was quicker; the next run plans again
+    except (NotEnough, AlreadyMoved, NoRules):  # somebody was quicker, or no rules are in force yet: the next run
         session.rollback()
     except Exception as problem:
         session.rollback()

@@ -15,7 +15,7 @@ from distro import clock, slots
 from distro.auth import Role, guard
 from distro.db import db
 from distro.errors import NotFound
-from geo import places
+from geo import endings, expiry, places, referrals
 from geo.maps import Paint, us_map
 from geo.places import StateRow
 from inventory import alerts, demand, shelves, stock
@@ -140,6 +140,9 @@ def first() -> ResponseReturnValue:
         map=_map(mapped, state_rows(states, [mapped], sites, cover, asked)) if mapped else "",
         counts=queries.count_by_status(session),
         stopped_since=_stopped_since(session),
+        unchecked=len(referrals.stale(session, today)),
+        papers=[expiry.line(paper, today) for paper in expiry.ending(session, today)],
+        rules_ending=endings.rules_ending(session, today),
     )
 
 

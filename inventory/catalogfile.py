@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
+from distro import plainyaml
 from distro.errors import Refusal
 from inventory import gs1
 from inventory.catalogchecks import Known, clashes, entry
@@ -79,6 +80,11 @@ def _code(pattern: str, wanted: str) -> fields.String:
     return fields.String(required=True, validate=like, error_messages=_said("needs text; put it in quotes"))
 
 
+def _optional(pattern: str, wanted: str, **options: Any) -> fields.String:
+    like = validate.Regexp(rf"(?:{pattern})?\Z", error=f"needs {wanted}")
+    return fields.String(**{"load_default": "", **options}, validate=like, error_messages=_said("needs text"))
+
+
 def _number(least: int, most: int, **options: Any) -> fields.Integer:
     within = validate.Range(least, most, error=f"needs a whole number from {least} to {most}")
     messages = _said("needs a whole number", too_large="is too large")
@@ -132,6 +138,14 @@ class ItemSchema(_Block):
         load_default=None, allow_none=True, validate=_gtin, error_messages=_said("needs its 14 digits in quotes")
     )
 
+    kind = _optional("[a-z0-9-]{1,20}", "one word in small letters, such as strips")
+    form = _optional("otc|rx", "otc or rx")
+    analytes = fields.List(
+        _code("[a-z0-9-]{1,20}", "one word in small letters, such as fentanyl"),
+        load_default=list,
+        error_messages=_said("needs a list"),
+    )
+
     @validates_schema
     def _in_both_languages(self, data: dict[str, Any], **kwargs: object) -> None:
         if bool(data.get("detail")) != bool(data.get("detail_es")):
@@ -151,6 +165,8 @@ class SiteSchema(_Block):
     code = _code("[A-Z0-9-]{1,16}", "1 to 16 capital letters, digits and hyphens")
     name = _text(80)
     state = _state()
+    county = _optional(r"\d{5}", "the five digits of its FIPS code, in quotes", load_default=None, allow_none=True)
+    operator = _optional("[a-z0-9-]{1,24}", "one word in small letters, such as nonprofit")
     latitude = _degrees(90)
     longitude = _degrees(180)
     zone = fields.String(
@@ -174,6 +190,7 @@ class FundSchema(_Block):
 
     code = _code("[A-Za-z0-9-]{1,16}", "1 to 16 letters, digits and hyphens")
     name = _text(80)
+    kind = _optional("[a-z0-9-]{1,12}", "one word in small letters, such as federal")
     item_codes = _list(fields.String(error_messages=_said("needs an item code")))
     states = _list(_state())
 
@@ -227,6 +244,8 @@ def refuse(faults: list[str]) -> None:
 
 def _parsed(text: str) -> dict[str, Any]:
     try:
+        if trap := plainyaml.trap(text):
+            raise CatalogWrong(problem=trap)
         twice = list(_twice(yaml.compose(text, Loader=yaml.SafeLoader), set()))
         data = None if twice else yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as problem:  # a day that no calendar has; brackets without end

@@ -5,6 +5,7 @@ Only `inventory.ledger` writes Movement and Balance.
 
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -29,6 +30,9 @@ class Item(Base):
     most_per_request: Mapped[int] = mapped_column(default=2)
     min_life_days: Mapped[int] = mapped_column(default=60)  # life a lot must have left when we send it
     gtin: Mapped[str | None] = mapped_column(String(14), unique=True)
+    kind: Mapped[str] = mapped_column(String(20), default="")  # the class that rules name: naloxone, strips, syringes
+    form: Mapped[str] = mapped_column(String(3), default="")  # otc or rx, for medicines (USPS Publication 52, 473)
+    analytes: Mapped[list[str]] = mapped_column(default=list)  # what a test strip finds: fentanyl, xylazine
     position: Mapped[int] = mapped_column(default=0)
 
 
@@ -47,7 +51,10 @@ class KitComponent(Base):
 
 
 class Site(Base):
-    """A warehouse. `ships_to` lists state codes, empty for everywhere; the return lines stand on labels."""
+    """A warehouse. `ships_to` lists state codes, empty for everywhere; the return lines stand on labels.
+
+    `county` (FIPS) and `operator` (what sort of organization runs it) are for rules that ask.
+    """
 
     __tablename__ = "sites"
 
@@ -55,6 +62,8 @@ class Site(Base):
     code: Mapped[str] = mapped_column(String(16), unique=True)
     name: Mapped[str] = mapped_column(String(80))
     state: Mapped[str] = mapped_column(String(2))
+    county: Mapped[str | None] = mapped_column(String(5))
+    operator: Mapped[str] = mapped_column(String(24), default="")
     latitude: Mapped[float]
     longitude: Mapped[float]
     zone: Mapped[str] = mapped_column(String(40))  # IANA time zone
@@ -96,21 +105,30 @@ class Bin(Base):
 
 
 class Fund(Base):
-    """Money that bought stock. `item_codes` and `states` limit what and where it may serve; empty means any."""
+    """Money that bought stock. `item_codes` and `states` limit what and where it may serve; empty means any.
+
+    `kind` is the sort of money, which rules can bar: federal, state, private. `lawful_states` says where they leave it:
+    item code -> states (an item that is not there: anywhere). `orders.tables` keeps it true to the rules in force.
+    """
 
     __tablename__ = "funds"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     code: Mapped[str] = mapped_column(String(16), unique=True)
     name: Mapped[str] = mapped_column(String(80))
+    kind: Mapped[str] = mapped_column(String(12), default="")
     item_codes: Mapped[list[str]]
     states: Mapped[list[str]]
+    lawful_states: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
-    def may_pay(self, item_code: str, state: str | None = None) -> bool:
-        """Whether it may buy an item, and serve a state with it if one is given."""
-        return (not self.item_codes or item_code in self.item_codes) and (
-            state is None or not self.states or state in self.states
-        )
+    def serves(self, item_code: str) -> frozenset[str] | None:
+        """The states it may serve with an item, by its own terms and by the rules; empty: any, None: none at all."""
+        if self.item_codes and item_code not in self.item_codes:
+            return None
+        own, lawful = frozenset(self.states), self.lawful_states.get(item_code)
+        if lawful is None:
+            return own
+        return (own & frozenset(lawful) if own else frozenset(lawful)) or None
 
 
 class Lot(Base):

@@ -39,7 +39,8 @@ class Filter:
 
     def _can_be_sent(self, balance: Balance, today: date) -> bool:
         lot = balance.lot
-        fund_allows = lot.fund.may_pay(lot.item.code, self.state)
+        states = lot.fund.serves(lot.item.code)
+        fund_allows = states is not None and (not states or not self.state or self.state in states)
         return balance.available > 0 and life(lot, today) == "good" and fund_allows
 
 

@@ -55,7 +55,7 @@ def rows(session: Session) -> list[dict[str, Any]]:
 
 
 def usable(session: Session, today: date) -> dict[tuple[int, int], dict[frozenset[str], int]]:
-    """What can be sent today by (site id, item id), then by the states its fund allows (none named: anywhere).
+    """What can be sent today by (site id, item id), then by the states its fund may serve (none named: anywhere).
 
     Not promised, not held, with enough life left, and of a fund that may pay for the item.
     """
@@ -69,8 +69,9 @@ def usable(session: Session, today: date) -> dict[tuple[int, int], dict[frozense
     )
     sums: dict[tuple[int, int], dict[frozenset[str], int]] = defaultdict(lambda: defaultdict(int))
     for site, lot, units in session.execute(query):
-        if today <= lot.send_until and lot.fund.may_pay(lot.item.code):
-            sums[site, lot.item_id][frozenset(lot.fund.states)] += units
+        states = lot.fund.serves(lot.item.code)
+        if today <= lot.send_until and states is not None:
+            sums[site, lot.item_id][states] += units
     return sums
 
 

@@ -17,9 +17,9 @@ from distro.auth import Role, guard
 from distro.config import current_settings
 from distro.db import db
 from distro.errors import InvalidInput, NotFound, Refusal
-from geo import publish
 from inventory.shelves import own_site
 from orders import labels, queries, triage, workflow
+from orders.authority import laws
 from orders.models import Allocation, Order, Status
 from orders.triage import Desk
 
@@ -54,11 +54,9 @@ def pick_sheet() -> ResponseReturnValue:
     """The queue's lots on paper, by order and bin."""
     site = own_site(db.session(), current_user)
     orders = [o for o in queries.queue(db.session(), site_id=site.id if site else None) if o.status != Status.PACKED]
-    sections = [
-        labels.Section(order.number, tuple(_sheet_line(pick) for pick in order.allocations)) for order in orders
-    ]
-    where = site.name if site else "All warehouses"
-    return _pdf(labels.pick_sheet(f"Pick sheet, {where}, {clock.today():%b %-d, %Y}", sections))
+    sections = [labels.Section(order.number, tuple(map(labels.line_of, order.allocations))) for order in orders]
+    title = f"Pick sheet, {site.name if site else 'all warehouses'}, {clock.today():%b %-d, %Y}"
+    return _pdf(labels.pick_sheet(title, sections))
 
 
 @blueprint.get("/orders/<number>")
@@ -89,6 +87,7 @@ def print_label(number: str) -> ResponseReturnValue:
     session, order = db.session(), _own_order(number)
     try:
         workflow.lock(session, order, Status.PACKED)
+        _still_allowed(order)
         printed_before = order.parcel.labelled_on if order.parcel else None
         workflow.note_label(session, order, by=current_user.username, at=clock.now())
         session.commit()
@@ -183,17 +182,25 @@ def _pick(order: Order, typed: str) -> str:
 
 
 def _pack(order: Order) -> str:
-    session, now = db.session(), clock.now()
-    desk = Desk(current_settings().keyring, publish.live_book(session), now)
-    barred = triage.objection_today(session, order, desk)
-    workflow.pack(session, order, packer=current_user, barred=barred, at=now, today=_today(order))
-    if barred:
-        session.commit()  # it stays with a person, whatever the packer does next
-        raise workflow.NoLongerAllowed(why=barred)
+    workflow.claim(db.session(), order, current_user)
+    _still_allowed(order)
+    workflow.pack(db.session(), order, packer=current_user, today=_today(order))
     return f"Order {order.number} is packed. Print the label."
 
 
+def _still_allowed(order: Order) -> None:
+    """Ask today's rules again. A no leaves the order with a person, whatever comes next."""
+    session, now = db.session(), clock.now()
+    barred = triage.objection_today(session, order, Desk(current_settings().keyring, laws(session), now))
+    if barred:
+        workflow.hold(session, order, note=barred, at=now)
+        session.commit()
+        raise workflow.NoLongerAllowed(why=barred)
+
+
 def _ship(order: Order) -> str:
+    workflow.require_label(db.session(), order)
+    _still_allowed(order)
     workflow.ship(db.session(), order, by=current_user.username, at=clock.now(), today=_today(order))
     return f"Order {order.number} is shipped. Take the next one from the queue."
 
@@ -285,11 +292,6 @@ def _all_picked(order: Order) -> bool:
 
 def _today(order: Order) -> date:
     return clock.today(order.site.zone if order.site else "UTC")
-
-
-def _sheet_line(pick: Allocation) -> labels.Pick:
-    item = pick.lot.item
-    return labels.Pick(pick.bin.code, pick.lot.number, pick.lot.expires_on, item.letter, item.name, pick.quantity)
 
 
 def _pdf(content: bytes) -> Response:

@@ -3,9 +3,10 @@
 Nothing of it is stored. A check gives back clean values, or raises AskAgain with the page to show once more.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from typing import Any
 
 from flask_babel import LazyString
@@ -15,31 +16,54 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
+from distro import clock
 from geo import places
-from geo.places import Place, ZipUnknown
-from geo.publish import live_book
+from geo.decision import Statement
+from geo.places import Place, ZipUnknown, state_of
 from geo.rules import Effect, Facts
 from inventory.models import Item
-from orders.eligibility import Judgement, at_once, judge, served
-from orders.schemas import AddressSchema, AgeSchema, ContactSchema, NeedSchema
+from orders.authority import products
+from orders.eligibility import Judgement, at_once, judge, senders
+from orders.schemas import ITEMS_MOST, AddressSchema, AgeSchema, ContactSchema, NeedSchema
+from orders.tables import looked_up
 
-FIELDS = ("form", "zip", "state", "age", "name", "line1", "line2", "city", "sure", "contact", "email", "phone", "then")
+_FIPS = re.compile(r"\d{5}", re.ASCII)
+UNSURE = "unsure"  # the answer of someone who does not know their county
+
+FIELDS = (
+    "form",
+    "zip",
+    "state",
+    "county",
+    "age",
+    "name",
+    "line1",
+    "line2",
+    "city",
+    "sure",
+    "contact",
+    "email",
+    "phone",
+    "then",
+)
 
 Errors = Mapping[str, Sequence[str | LazyString]]
 
 
 @dataclass
 class Draft:
-    """Everything as typed, uncut: one text for each field, and the units wanted by item code."""
+    """Everything as typed, uncut: a text for each field, the units wanted by item code, the statements agreed to."""
 
     typed: dict[str, str] = field(default_factory=lambda: dict.fromkeys(FIELDS, ""))
     wanted: dict[str, str] = field(default_factory=dict)
+    agreed: tuple[str, ...] = ()  # keys of the rules that ask for a statement
 
     @classmethod
     def read(cls, form: MultiDict[str, str]) -> "Draft":
         """Read a posted form; fields we do not know are left alone."""
         wanted = {code: form.get(f"many-{code}", "1") for code in form.getlist("item")}
-        return cls({name: form.get(name, "") for name in FIELDS}, wanted)
+        agreed = tuple(dict.fromkeys(key[:60] for key in form.getlist("agree")[:ITEMS_MOST]))
+        return cls({name: form.get(name, "") for name in FIELDS}, wanted, agreed)
 
     def carried(self, *shown: str) -> list[tuple[str, str]]:
         """Names and values of the hidden fields of a page which itself shows the fields `shown`."""
@@ -47,7 +71,23 @@ class Draft:
         if "item" not in shown:
             for code, units in self.wanted.items():
                 pairs += [("item", code), (f"many-{code}", units)]
+        if "agree" not in shown:
+            pairs += [("agree", key) for key in self.agreed]
         return pairs
+
+    def facts(self, place: Place, age: int | None) -> Facts:
+        """What rules need to know, as far as it was answered and fits the place."""
+        state = self.typed["state"] if self.typed["state"] in place.states else None
+        county = self.county
+        if county and (county not in place.counties or state not in (None, state_of(county))):
+            county = None
+        return Facts(state=state, county=county, age=age, attested=frozenset(self.agreed))
+
+    @property
+    def county(self) -> str | None:
+        """The county they chose, as a FIPS code; "" if they do not know it, None if they were not asked."""
+        typed = self.typed["county"]
+        return "" if typed == UNSURE else typed if _FIPS.fullmatch(typed) else None
 
 
 class AskAgain(Exception):
@@ -84,23 +124,45 @@ def check_place(session: Session, draft: Draft, zip_code: str, *, page: str) -> 
         raise AskAgain(page, {"zip": [str(problem)]}) from None
 
 
-def answer(session: Session, draft: Draft, wanted: Mapping[str, int], place: Place, on: date) -> Judgement:
-    """What the live rules say to this request. Raises NoRules while none are live."""
-    book = live_book(session)
-    state = draft.typed["state"] if draft.typed["state"] in place.states else None
+def answer(session: Session, draft: Draft, wanted: Mapping[str, int], place: Place, moment: datetime) -> Judgement:
+    """What the rules in force there and then say to this request. Raises NoRules while none are."""
+    on = clock.day_at(moment, place.zone)
     least, below = read_age(draft)
-    there = served(session, place, Facts(state=state), wanted)
-    judgement = judge(book, place, wanted, Facts(state=state, age=least), on, served=there)
+    facts = draft.facts(place, least)
+    there = senders(session, place, facts, wanted)
+    decider = looked_up(session, on, wanted, (site for sites in there.values() for site in sites))
+    judgement = judge(decider, place, wanted, facts, on, senders=there)
     if least is not None and any(least < age < below for age in min_ages(judgement)):
-        return judge(book, place, wanted, Facts(state=state), on, served=there)  # another age counts here: ask again
+        # another age counts here: ask again
+        return judge(decider, place, wanted, replace(facts, age=None), on, senders=there)
     return judgement
 
 
-def in_stock(session: Session, draft: Draft, place: Place, on: date) -> frozenset[str]:
+def lawful_parts(
+    session: Session, draft: Draft, place: Place, judgement: Judgement, moment: datetime
+) -> dict[str, list[str]]:
+    """Kit -> those of its parts that can be asked for alone and go there, for each kit that cannot go as a whole."""
+    alone = {item.code for item in requestable(session)} - set(draft.wanted)
+    known = products(session) if judgement.items(Effect.DENY) else {}
+    parts = {
+        kit: [part.code for part, _ in known[kit].parts if part.code in alone]
+        for kit in judgement.items(Effect.DENY)
+        if kit in known
+    }
+    wanted = {code: 1 for codes in parts.values() for code in codes}
+    can_go = set(lawful(answer(session, draft, wanted, place, moment))) if wanted else set()
+    return {kit: found for kit, codes in parts.items() if (found := [code for code in codes if code in can_go])}
+
+
+def in_stock(session: Session, draft: Draft, place: Place, judgement: Judgement, on: date) -> frozenset[str]:
     """Codes of the wanted items, in the units wanted, that could leave together today."""
-    state = draft.typed["state"] if draft.typed["state"] in place.states else None
     wanted = {code: int(units) for code, units in draft.wanted.items() if units.isdecimal()}
-    return at_once(session, place, Facts(state=state), wanted, on)
+    return at_once(session, place, draft.facts(place, None), wanted, judgement, on)
+
+
+def statements(judgement: Judgement) -> list[Statement]:
+    """What has to be agreed to for these items, each once."""
+    return list(dict.fromkeys(one for found in judgement.by_item.values() for one in found.statements))
 
 
 def min_ages(judgement: Judgement) -> list[int]:

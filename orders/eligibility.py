@@ -1,27 +1,31 @@
-"""What can be sent to a place: what the rules say, and whether any warehouse sends it there at all.
+"""What can be sent to a place: what the law says for each warehouse and item, and which warehouse sends the most.
 
 Asked at intake, at triage and again on the day of packing.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
+from geo.decision import Decision, Reason
 from geo.places import Place
-from geo.rules import Decision, Effect, Facts, Reason, RuleBook, decide
+from geo.rules import STRICTNESS, Effect, Facts
 from inventory import stock
 from inventory.models import Item, Site
+from orders.authority import Decider
+
+STATE_LETTERS = 2  # of the codes that orders keep in clear; counties and ZIP codes are sealed
 
 
 def _ours(key: str, sentence: str, sentence_es: str) -> Decision:
-    return Decision(Effect.DENY, None, None, (Reason(key, Effect.DENY, sentence, sentence_es),))
+    return Decision(Effect.DENY, reasons=(Reason(key, Effect.DENY, sentence, sentence_es),))
 
 
-_NO_WAREHOUSE = _ours(
+NO_WAREHOUSE = _ours(
     "no-warehouse",
     "None of our warehouses can mail this there yet. A program near you may have it.",
     "Ninguno de nuestros almacenes puede enviar esto allí todavía. Un programa cerca de usted puede tenerlo.",
@@ -33,81 +37,157 @@ _NOT_TOGETHER = _ours(
 )
 
 
-@dataclass(frozen=True)
-class Served:
-    """Codes of the items that one warehouse sends to a place together, and of those that only another one sends."""
+_TOO_MANY = _ours(
+    "too-many-together",
+    "Together with the rest, this is more than we can mail at a time. Please ask for fewer.",
+    "Junto con lo demás, esto es más de lo que podemos enviar a la vez. Pida menos, por favor.",
+)
 
-    together: frozenset[str]
-    apart: frozenset[str]
+
+NO_RULES = frozenset(each.reasons[0].rule_key for each in (NO_WAREHOUSE, _NOT_TOGETHER))  # our own doing, not the law's
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """One decision for each item, and the ruleset they come from."""
+    """One decision for each item, and the ruleset they come from.
+
+    `by_site` has each warehouse's own decisions, for the items it sends there.
+    """
 
     ruleset_id: int
     by_item: Mapping[str, Decision]
+    by_site: Mapping[str, Mapping[str, Decision]] = field(default_factory=dict)
 
     def items(self, *effects: Effect) -> list[str]:
         """Codes of the items with one of these effects."""
         return [code for code, decision in self.by_item.items() if decision.effect in effects]
 
+    def sites(self, *effects: Effect) -> list[str]:
+        """Codes of the warehouses whose decision has one of these effects for every item."""
+        return [
+            site
+            for site, found in self.by_site.items()
+            if found.keys() >= self.by_item.keys() and all(found[code].effect in effects for code in self.by_item)
+        ]
+
     def record(self) -> dict[str, Any]:
-        """What an order keeps of it: item code -> effect and the rules that decided."""
-        return {
-            code: {"effect": str(decision.effect), "rules": [reason.rule_key for reason in decision.reasons]}
-            for code, decision in self.by_item.items()
-        }
+        """What an order keeps of it: item code -> effect, the rules that decided, and what goes with it."""
+        return {code: _recorded(decision) for code, decision in self.by_item.items()}
+
+
+def shown_key(reason: Reason) -> str:
+    """The key of a rule as an order may keep it in clear: of a place within a state only that there is such a rule."""
+    return reason.rule_key if len(reason.place) <= STATE_LETTERS else "local-rule"
+
+
+def doubts(decision: Decision) -> list[str]:
+    """The rules that leave it to a person or ask for more, each with why, as an order may keep them."""
+    unsure = [reason for reason in decision.reasons if reason.effect in (Effect.REVIEW, Effect.ASK)]
+    return list(dict.fromkeys(f"{shown_key(reason)}: {reason.why}"[:120] for reason in unsure))
+
+
+def _recorded(decision: Decision) -> dict[str, Any]:
+    kept: dict[str, Any] = {
+        "effect": str(decision.effect),
+        "rules": list(dict.fromkeys(shown_key(reason) for reason in decision.reasons)),
+    }
+    if doubts(decision):
+        kept["doubts"] = doubts(decision)
+    if decision.enclosures:
+        kept["enclosures"] = list(decision.enclosures)
+    if decision.not_funds:
+        kept["not_funds"] = list(decision.not_funds)
+    return kept
 
 
 def judge(
-    book: RuleBook,
+    decider: Decider,
     place: Place,
-    codes: Iterable[str],
+    wanted: Mapping[str, int],
     facts: Facts,
     on: date,
     *,
-    served: Served,
-    decide: Callable[[RuleBook, Place, str, Facts, date], Decision] = decide,
+    senders: Mapping[str, Sequence[str]],
+    strictly: bool = False,
 ) -> Judgement:
-    """Decide each item for a place on a day. `served` says which items some warehouse sends there.
+    """Decide units of each item for a place on its own calendar day.
 
-    `decide` may be `geo.rules.strictest`, where nobody is left to ask.
+    `senders` lists, for each item, the warehouses that send it there at all. A parcel leaves from one, so the one
+    that may send the most of the items counts. `strictly` is for where nobody is left to ask.
     """
-    decisions = {code: decide(book, place, code, facts, on) for code in codes}
-    for code, decision in decisions.items():
-        if decision.effect is not Effect.DENY and code not in served.together:
-            decisions[code] = _NOT_TOGETHER if code in served.apart else _NO_WAREHOUSE
-    return Judgement(book.id, decisions)
-
-
-def served(session: Session, place: Place, facts: Facts, codes: Iterable[str]) -> Served:
-    """Which of the items some warehouse sends to the place, or to any state it may lie in if none is named.
-
-    A parcel leaves from one warehouse, so the one that sends the most of them counts.
-    """
-    wanted, states = set(codes), place.states if facts.state is None else (facts.state,)
-    items = {item.id: item.code for item in session.scalars(select(Item).where(Item.code.in_(wanted)))}
-    sites = session.scalars(select(Site).options(selectinload(Site.stocked)).order_by(Site.id))
-    sets = [
-        frozenset(code for item_id, code in items.items() if any(site.may_send({item_id}, state) for state in states))
+    ask = decider.strictest if strictly else decider.decide
+    sites = dict.fromkeys(site for code in wanted for site in senders[code])
+    by_site = {
+        site: {
+            code: ask(place, code, site, facts, on, units) for code, units in wanted.items() if site in senders[code]
+        }
         for site in sites
-    ]
-    together = max([frozenset[str](), *sets], key=len)
-    return Served(together, frozenset[str]().union(*sets) - together)
+    }
+    best = max(by_site, key=lambda site: _worth(by_site[site]), default=None)
+    chosen = by_site[best] if best is not None else {}
+    by_item = {}
+    for code, units in wanted.items():
+        found = [decisions[code] for decisions in by_site.values() if code in decisions]
+        if code in chosen and chosen[code].effect is not Effect.DENY:
+            by_item[code] = chosen[code]
+        elif any(decision.effect is not Effect.DENY for decision in found):
+            by_item[code] = _NOT_TOGETHER
+        else:
+            there = ask(place, code, None, facts, on, units)  # a no of the law is told before one of ours
+            by_item[code] = there if there.effect is Effect.DENY else found[0] if found else NO_WAREHOUSE
+    return Judgement(decider.ruleset_id, _within_caps(by_item, wanted), by_site)
 
 
-def at_once(session: Session, place: Place, facts: Facts, wanted: Mapping[str, int], today: date) -> frozenset[str]:
-    """The most items that one warehouse has free today in the units wanted, and may send to the place."""
+def _within_caps(by_item: Mapping[str, Decision], wanted: Mapping[str, int]) -> dict[str, Decision]:
+    """The decisions, but no to every item of a rule that limits them together and finds too many in the whole order."""
+    asked: dict[str, int] = {}
+    for code, decision in by_item.items():
+        for cap in decision.caps:
+            asked[cap.key] = asked.get(cap.key, 0) + wanted[code] * cap.per
+    return {
+        code: _TOO_MANY
+        if decision.effect is not Effect.DENY and any(asked[cap.key] > cap.most for cap in decision.caps)
+        else decision
+        for code, decision in by_item.items()
+    }
+
+
+def _worth(decisions: Mapping[str, Decision]) -> tuple[int, int]:
+    """Warehouses by how many of the items they may send, then by how few of these are in doubt."""
+    possible = [decision for decision in decisions.values() if decision.effect is not Effect.DENY]
+    return len(possible), -sum(STRICTNESS[decision.effect] for decision in possible)
+
+
+def senders(session: Session, place: Place, facts: Facts, codes: Mapping[str, int]) -> dict[str, list[str]]:
+    """Codes of the warehouses that send each item to the place, or to any state it may lie in if none is named."""
+    states = place.states if facts.state is None else (facts.state,)
+    items = {item.code: item.id for item in session.scalars(select(Item).where(Item.code.in_(codes)))}
+    sites = session.scalars(select(Site).options(selectinload(Site.stocked)).order_by(Site.id)).all()
+    return {
+        code: [
+            site.code
+            for site in sites
+            if code in items and any(site.may_send({items[code]}, state) for state in states)
+        ]
+        for code in codes
+    }
+
+
+def at_once(
+    session: Session, place: Place, facts: Facts, wanted: Mapping[str, int], judgement: Judgement, today: date
+) -> frozenset[str]:
+    """The most items that one warehouse may send to the place and has free today in the units wanted."""
     states = place.states if facts.state is None else (facts.state,)
     codes = {item.id: item.code for item in session.scalars(select(Item).where(Item.code.in_(wanted)))}
-    sites = {site.id: site for site in session.scalars(select(Site).options(selectinload(Site.stocked)))}
+    sites = {site.id: site.code for site in session.scalars(select(Site))}
     ready: dict[int, set[str]] = {site_id: set() for site_id in sites}
     for (site_id, item_id), supply in stock.usable(session, today).items():
-        code = codes.get(item_id)
-        for state in states if code else ():
-            units = sum(units for limit, units in supply.items() if not limit or state in limit)
-            if code and units >= wanted[code] and sites[site_id].may_send({item_id}, state):
+        code = codes.get(item_id, "")
+        decision = judgement.by_site.get(sites[site_id], {}).get(code)
+        if decision is None or decision.effect is Effect.DENY:
+            continue
+        for state in states:
+            if sum(units for limit, units in supply.items() if not limit or state in limit) >= wanted[code]:
                 ready[site_id].add(code)
     most: set[str] = max([set(), *ready.values()], key=len)
     return frozenset(most)

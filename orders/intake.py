@@ -19,6 +19,7 @@ from distro import keyring
 from distro.clock import week_of
 from distro.config import Settings
 from distro.errors import Refusal
+from geo.rules import Facts
 from inventory.models import Item
 from orders import codes
 from orders.models import Line, Order, Status
@@ -34,7 +35,8 @@ class PersonUnreadable(Refusal):
 class Person:
     """What is sealed: who gets the parcel, where, and how they may be reached (both empty: not at all).
 
-    `at_least` is the age in years they said they have reached, asked only where a rule needs it.
+    `at_least` is the age in years they said they have reached, asked only where a rule needs it; so are `county` (FIPS
+    code; "" if they do not know it) and `agreed`, the keys of the rules whose statement they agreed to.
     """
 
     name: str
@@ -47,6 +49,13 @@ class Person:
     phone: str = ""
     language: str = "en"
     at_least: int | None = None
+    county: str | None = None
+    agreed: tuple[str, ...] = ()
+
+    @property
+    def facts(self) -> Facts:
+        """What rules need to know of them."""
+        return Facts(state=self.state, county=self.county, age=self.at_least, attested=frozenset(self.agreed))
 
     def to_text(self) -> bytes:
         """As it is sealed: compact JSON, UTF-8."""
@@ -56,7 +65,8 @@ class Person:
     def from_text(cls, text: bytes) -> "Person":
         """Read what `to_text` wrote. Raises PersonUnreadable, without a word of it."""
         try:
-            return cls(**json.loads(text))
+            person = cls(**json.loads(text))
+            return replace(person, agreed=tuple(person.agreed))
         except (ValueError, TypeError):
             raise PersonUnreadable from None
 

@@ -19,6 +19,7 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from orders.intake import Person
+from orders.models import Allocation
 
 PLAIN, BOLD = "Vera", "VeraBd"  # Bitstream Vera, which comes with reportlab and has the Latin letters
 INCH = 72.0  # points
@@ -41,6 +42,12 @@ class Pick:
     letter: str
     name: str
     quantity: int
+
+
+def line_of(pick: Allocation) -> Pick:
+    """The line of one allocation."""
+    item = pick.lot.item
+    return Pick(pick.bin.code, pick.lot.number, pick.lot.expires_on, item.letter, item.name, pick.quantity)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from distro import clock
 from distro.config import current_settings
 from distro.db import db, forget_freed_pages
 from distro.errors import Refusal
+from geo.referrals import nearest_help
 from orders import codes, queries, retention, spool, workflow
 from orders.models import FINAL, Order, Status
 
@@ -66,7 +67,7 @@ class Bucket:
 
 def ask() -> ResponseReturnValue:
     """The field for the code."""
-    return render_template("public/status.html", code="", sentence="")
+    return render_template("public/status.html", code="", sentence="", help=())
 
 
 def need_code() -> ResponseReturnValue:
@@ -100,6 +101,7 @@ def _change(what: str) -> ResponseReturnValue:
             raise codes.CodeUnknown
         if "yes" not in request.form:
             return render_template(f"public/{what}.html", code=_typed_code(), is_open=order.status not in FINAL)
+        lines = nearest_help(db.session(), state=order.state)
         if what == "cancel":
             workflow.cancel(db.session(), order, by="participant", at=clock.now())
         else:
@@ -111,7 +113,7 @@ def _change(what: str) -> ResponseReturnValue:
     db.session.commit()
     if what == "erase":
         forget_freed_pages(db.engine)
-    return render_template("public/changed.html", what=what)
+    return render_template("public/changed.html", what=what, help=lines)
 
 
 def _find(typed: str) -> Order | None:
@@ -154,11 +156,13 @@ def _news(order: Order | None) -> ResponseReturnValue:
         can_cancel=order is not None and step not in FINAL and step is not Status.PACKED,
         can_erase=order is not None,
         erased_in=_monday(day) if order and (day := retention.erase_date(order)) else None,
+        help=nearest_help(db.session(), state=order.state if order else None),
     )
 
 
 def _refused(refusal: Refusal) -> ResponseReturnValue:
-    page = render_template("public/status.html", code=_typed_code(), sentence=str(refusal))
+    lines = nearest_help(db.session())  # the nation's, whichever code was typed
+    page = render_template("public/status.html", code=_typed_code(), sentence=str(refusal), help=lines)
     return page, refusal.status
 
 

@@ -61,6 +61,7 @@ class Order(Base):
     ruleset_id: Mapped[int | None]  # the ruleset the last decision came from
     decision: Mapped[dict[str, Any] | None]  # item code -> {effect, reasons}
     released: Mapped[bool] = mapped_column(default=False)  # a person has said yes to what triage held
+    released_for: Mapped[list[str]] = mapped_column(default=list)  # the doubts that they had before them
     note: Mapped[str] = mapped_column(String(200), default="")  # why it is held or declined; nothing personal
     site_id: Mapped[int | None] = mapped_column(ForeignKey("sites.id"), index=True)
     packer_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
@@ -78,6 +79,12 @@ class Order(Base):
     def document(self) -> str:
         """How the ledger and the audit name this order."""
         return f"ORD-{self.number}"
+
+    @property
+    def enclosures(self) -> list[str]:
+        """What the rules want in the box besides the items."""
+        kept = [text for found in (self.decision or {}).values() for text in found.get("enclosures", ())]
+        return list(dict.fromkeys(kept))
 
 
 class Line(Base):

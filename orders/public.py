@@ -110,13 +110,14 @@ def done() -> ResponseReturnValue:
     try:
         again = _is_stored(nonce) or not intake.store(db.session(), _sealed(typed, nonce))
         db.session.commit()
+        stored = True
     except NEVER_FITS:
         raise
     except AWAY:
         db.session.rollback()
         spool.keep(settings.spool, _sealed(typed, nonce, tables=False))
-        again = False
-    return _show_code(nonce, again=again)
+        again = stored = False
+    return _show_code(nonce, typed, again=again, tables=stored)
 
 
 @blueprint.get("/answer")
@@ -204,13 +205,20 @@ def _settle(typed: Draft, wanted: dict[str, int], place: places.Place) -> Judgem
 
 
 def _judge(typed: Draft, wanted: dict[str, int], place: places.Place) -> Judgement:
-    return draft.answer(db.session(), typed, wanted, place, clock.today())
+    return draft.answer(db.session(), typed, wanted, place, clock.now())
 
 
 def _sealed(typed: Draft, nonce: bytes, *, tables: bool = True) -> SealedRequest:
     wanted, address, judgement = _check_so_far(typed, tables=tables)
     reached, _below = draft.read_age(typed)
-    person = Person(**address, **draft.check_contact(typed), language=request.blueprint or "en", at_least=reached)
+    person = Person(
+        **address,
+        **draft.check_contact(typed),
+        language=request.blueprint or "en",
+        at_least=reached,
+        county=typed.county,
+        agreed=typed.agreed,
+    )
     return intake.seal_request(
         current_settings(),
         nonce=nonce,
@@ -227,7 +235,7 @@ def _form_refused(typed: Draft, refusal: Refusal) -> ResponseReturnValue:
     if isinstance(refusal, codes.FormExpired):
         nonce, _made = codes.peek_form(current_settings().secret_key, typed.typed["form"])
         if _is_stored(nonce):
-            return _show_code(nonce, again=True)
+            return _show_code(nonce, typed, again=True)
     typed.typed["form"] = ""
     _check_so_far(typed)
     draft.check_contact(typed)
@@ -239,9 +247,9 @@ def _is_stored(nonce: bytes) -> bool:
     return db.session.scalar(select(Order.id).where(Order.nonce_tag == tag)) is not None
 
 
-def _show_code(nonce: bytes, *, again: bool) -> ResponseReturnValue:
+def _show_code(nonce: bytes, typed: Draft, *, again: bool, tables: bool = True) -> ResponseReturnValue:
     code = codes.claim_code(current_settings().secret_key, nonce)
-    return render_template("public/done.html", code=code, again=again)
+    return render_template("public/done.html", code=code, again=again, help=pages.help_near(typed, tables=tables))
 
 
 def _with_form(typed: Draft) -> Draft:

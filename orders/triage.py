@@ -11,31 +11,32 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from distro import audit, keyring
+from distro import audit, clock, keyring
 from distro.errors import InvalidInput, Refusal
 from geo import places
 from geo.places import Place
-from geo.rules import Effect, Facts, RuleBook, strictest
+from geo.rules import Effect
 from inventory import demand, stock
 from inventory.models import Balance, Fund, Item, Lot, Site
 from orders import workflow
 from orders.allocation import Shelf, plan
-from orders.eligibility import Judgement, judge, served
+from orders.authority import Laws
+from orders.eligibility import Judgement, doubts, judge, senders, shown_key
 from orders.intake import Person
 from orders.models import Line, Order, Status
 
 
 @dataclass(frozen=True)
 class Desk:
-    """What triage works with: the keyring, the live rules and the time."""
+    """What triage works with: the keyring, what decides on a day, and the time."""
 
     keyring: Path
-    book: RuleBook
+    laws: Laws
     now: datetime
 
     @property
     def today(self) -> date:
-        """The day of the decision."""
+        """The day by which stock is planned; the law goes by the day at the destination."""
         return self.now.date()
 
 
@@ -72,16 +73,15 @@ def settle(session: Session, order: Order, desk: Desk) -> None:
         return
     judgement = judge_order(session, order, person, place, desk)
     order.ruleset_id, order.decision = judgement.ruleset_id, judgement.record()
-    sites = authorised_sites(session, order, place)
+    sites = authorised_sites(session, order, place, judgement)
     note = objection(order, judgement) or ("" if sites else f"No warehouse sends all of this to {order.state}.")
     if note:
         workflow.hold(session, order, note=note, at=desk.now)
         return
     _count_demand(session, order, sites[0])
     wanted = {line.item_id: line.quantity for line in order.lines}
-    found = plan(
-        wanted, shelves(session, wanted), site_ids=[site.id for site in sites], state=order.state, today=desk.today
-    )
+    free = shelves(session, wanted, barred_funds(order, judgement))
+    found = plan(wanted, free, site_ids=[site.id for site in sites], state=order.state, today=desk.today)
     if found.site_id is None:
         workflow.wait(session, order, site_id=sites[0].id)
     else:
@@ -95,55 +95,105 @@ def open_person(order: Order, keyring_directory: Path) -> Person:
     return Person.from_text(keyring.open_box(keyring_directory, order.epoch, order.uid, order.sealed))
 
 
-def judge_order(session: Session, order: Order, person: Person, place: Place, desk: Desk) -> Judgement:
-    """What can be sent of an order today. If its ZIP code is not in its state, the rules of both places count."""
-    facts = Facts(state=person.state, age=person.at_least)
-    codes = [line.item.code for line in order.lines]
-    there = served(session, place, facts, codes)
-    if person.state not in place.states:
-        place, facts = replace(place, states=(person.state, *place.states)), replace(facts, state=None)
-        return judge(desk.book, place, codes, facts, desk.today, served=there, decide=strictest)
-    return judge(desk.book, place, codes, facts, desk.today, served=there)
+def judge_order(
+    session: Session, order: Order, person: Person, place: Place, desk: Desk, *, site: str | None = None
+) -> Judgement:
+    """What can be sent of an order today, from one warehouse if `site` names it.
+
+    If its ZIP code is not in its state, the rules of both places count. Once a person has released the order nobody is
+    left to ask, so of what is not known the strictest holds.
+    """
+    facts, wanted = person.facts, {line.item.code: line.quantity for line in order.lines}
+    on = clock.day_at(desk.now, place.zone)
+    there = senders(session, place, facts, wanted)
+    if site is not None:
+        there = {code: [site] for code in there}
+    elsewhere = person.state not in place.states
+    if elsewhere:
+        place, facts = replace(place, states=(person.state, *place.states)), replace(facts, state=None, county="")
+    strictly = elsewhere or order.released
+    return judge(desk.laws(on), place, wanted, facts, on, senders=there, strictly=strictly)
 
 
 def objection(order: Order, judgement: Judgement) -> str:
-    """Why the rules do not let an order go by itself; empty if they do. A person's release covers doubt, never a no."""
+    """Why the rules do not let an order go by itself; empty if they do.
+
+    A person's release covers the doubts that they had before them, no later ones, and never a no.
+    """
     barred = judgement.items(Effect.DENY)
     unsure = judgement.items(Effect.REVIEW, Effect.ASK)
     if barred:
-        return f"We may not send {', '.join(barred)} to {order.state}."
-    if unsure and not order.released:
-        return f"A person checks {', '.join(unsure)} for {order.state}."
+        return f"We may not send {_with_reasons(barred, judgement)} to {order.state}."
+    if order.released:
+        known = set(order.released_for)
+        unsure = [code for code in unsure if not known.issuperset(doubts(judgement.by_item[code]))]
+    if unsure:
+        return f"A person checks {_with_reasons(unsure, judgement)} for {order.state}."
     return ""
 
 
+def _with_reasons(codes: Sequence[str], judgement: Judgement) -> str:
+    """Items, each with the rule that decides it, as `syringe-kit (OH-syringes)`. Names no one and no county."""
+    return ", ".join(f"{code} ({shown_key(judgement.by_item[code].reasons[0])})" for code in codes)
+
+
 def objection_today(session: Session, order: Order, desk: Desk) -> str:
-    """The objection of today's rules, asked again on the day of packing; an address that cannot be checked is one too.
+    """The objection of today's rules to a parcel from the order's own warehouse; an address that cannot be checked is
+    one too. Asked when it is packed, labelled and shipped; the order keeps the decision.
 
     The address is opened for its place alone; nothing of it is given back. Raises KeyGone on a machine without any
-    keyring, where nothing is wrong with the order.
+    keyring, where nothing is wrong with the order, and whatever is wrong with the address of one that is packed.
     """
     try:
         person = open_person(order, desk.keyring)
         place = places.find(session, person.zip)
     except Refusal as problem:
-        if not keyring.private_weeks(desk.keyring):
+        if order.status == Status.PACKED or not keyring.private_weeks(desk.keyring):
             raise
         return _unchecked(problem)
-    return objection(order, judge_order(session, order, person, place, desk))
+    judgement = judge_order(session, order, person, place, desk, site=order.site.code if order.site else None)
+    order.ruleset_id, order.decision = judgement.ruleset_id, judgement.record()
+    return objection(order, judgement) or _money(order, judgement)
 
 
-def authorised_sites(session: Session, order: Order, place: Place) -> list[Site]:
-    """Sites that send all of the order's items to its state, nearest first."""
-    item_ids = {line.item_id for line in order.lines}
+def _money(order: Order, judgement: Judgement) -> str:
+    """Why what is allocated may not go: the money that bought it is barred by now. Empty if none is."""
+    barred = barred_funds(order, judgement)
+    found = {pick.lot.number for pick in order.allocations if pick.lot.fund.kind in barred.get(pick.lot.item_id, ())}
+    return (
+        f"The money that bought lot {', '.join(sorted(found))} may not pay for this in {order.state}." if found else ""
+    )
+
+
+def authorised_sites(session: Session, order: Order, place: Place, judgement: Judgement) -> list[Site]:
+    """Sites that send all of the order's items to its state and may do so, nearest first.
+
+    Where a person has released the order, what the rules leave to a person is no hindrance.
+    """
+    effects = (Effect.ALLOW, Effect.REVIEW, Effect.ASK) if order.released else (Effect.ALLOW,)
+    may, item_ids = judgement.sites(*effects), {line.item_id for line in order.lines}
     sites = session.scalars(select(Site).options(selectinload(Site.stocked)).order_by(Site.id)).all()
-    fit = {site.code: site for site in sites if site.may_send(item_ids, order.state)}
+    fit = {site.code: site for site in sites if site.code in may and site.may_send(item_ids, order.state)}
     points = [(site.code, site.latitude, site.longitude) for site in fit.values()]
     return [fit[code] for code in places.nearest(place, points)]
 
 
-def shelves(session: Session, item_ids: Mapping[int, int]) -> Sequence[Shelf]:
-    """The free stock of these items, everywhere, of funds that may buy them; held lots are left out."""
+def barred_funds(order: Order, judgement: Judgement) -> dict[int, frozenset[str]]:
+    """Item id -> the kinds of money that may not have bought what goes there."""
+    barred: dict[int, frozenset[str]] = {}
+    for line in order.lines:
+        found = [decisions[line.item.code] for decisions in judgement.by_site.values() if line.item.code in decisions]
+        barred[line.item_id] = frozenset(kind for decision in found for kind in decision.not_funds)
+    return barred
+
+
+def shelves(
+    session: Session, item_ids: Mapping[int, int], barred: Mapping[int, frozenset[str]] | None = None
+) -> Sequence[Shelf]:
+    """The free stock of these items, everywhere, of funds that may buy them; held lots are left out.
+
+    `barred` has the kinds of money that may not have bought an item, by item id.
+    """
     query = (
         select(Balance, Lot, Fund, Item)
         .join(Lot, Balance.lot_id == Lot.id)
@@ -162,17 +212,19 @@ def shelves(session: Session, item_ids: Mapping[int, int]) -> Sequence[Shelf]:
             available=balance.available,
             expires_on=lot.expires_on,
             send_until=lot.send_until,
-            fund_states=frozenset(fund.states),
+            fund_states=states,
         )
         for balance, lot, fund, item in session.execute(query)
-        if fund.may_pay(item.code)
+        if (states := fund.serves(item.code)) is not None and fund.kind not in (barred or {}).get(item.id, ())
     ]
 
 
 def release(session: Session, order: Order, *, reason: str, by: str, at: datetime) -> None:
     """A person says yes to what triage held; it is checked again, and what the law forbids stays held."""
     _require_reason(reason)
-    workflow.move(session, order, Status.RECEIVED, released=True, note="")
+    seen = [doubt for decision in (order.decision or {}).values() for doubt in decision.get("doubts", ())]
+    known = list(dict.fromkeys([*order.released_for, *seen]))
+    workflow.move(session, order, Status.RECEIVED, released=True, released_for=known, note="")
     audit.record(session, actor=by, action="release", subject=order.document, reason=reason, at=at)
 
 

@@ -196,16 +196,12 @@ def take(session: Session, allocation: Allocation, *, packer: User, today: date)
     return allocation
 
 
-def pack(session: Session, order: Order, *, packer: User, barred: str, at: datetime, today: date) -> None:
-    """Close the box. `barred` says why today's rules forbid it, empty if they do not; `today` is the site's day.
+def pack(session: Session, order: Order, *, packer: User, today: date) -> None:
+    """Close the box, once today's rules were asked again; `today` is the site's day.
 
-    Raises NotAllPicked, LotTooOld, LotHeld, TakenBySomeone or AlreadyMoved. If it is barred, the order goes back
-    to a person: the caller commits that and raises NoLongerAllowed.
+    Raises NotAllPicked, LotTooOld, LotHeld, TakenBySomeone or AlreadyMoved.
     """
     claim(session, order, packer)
-    if barred:
-        hold(session, order, note=barred, at=at)
-        return
     missing = sum(allocation.quantity - allocation.picked for allocation in order.allocations)
     if missing:
         raise NotAllPicked(missing=missing)
@@ -234,21 +230,27 @@ def note_label(session: Session, order: Order, *, by: str, at: datetime) -> None
     order.parcel.labelled_on = at.date()
 
 
+def require_label(session: Session, order: Order) -> Parcel:
+    """Hold a packed order's row until it ships; gives its parcel. Raises NotLabelled, or AlreadyMoved elsewhere."""
+    lock(session, order, Status.PACKED)
+    if order.parcel is None or order.parcel.labelled_on is None:
+        raise NotLabelled(number=order.number)
+    return order.parcel
+
+
 def ship(session: Session, order: Order, *, by: str, at: datetime, today: date) -> None:
     """The parcel leaves: promised units go off the shelf for good. `today` is the site's day.
 
     Raises NotLabelled, LotTooOld, LotHeld or AlreadyMoved.
     """
-    lock(session, order, Status.PACKED)
-    if order.parcel is None or order.parcel.labelled_on is None:
-        raise NotLabelled(number=order.number)
+    parcel = require_label(session, order)
     for allocation in order.allocations:
         _require_sendable(allocation, today)
     move(session, order, Status.SHIPPED, closed_on=today)
     for allocation in _in_lock_order(order):
         document = Document(order.document, by, at)
         ledger.ship(session, allocation.lot, allocation.bin, allocation.quantity, document)
-    order.parcel.shipped_on = today
+    parcel.shipped_on = today
 
 
 def cancel(session: Session, order: Order, *, by: str, at: datetime) -> None:

@@ -18,11 +18,12 @@ from werkzeug.test import TestResponse
 from distro import clock, jobs
 from distro.auth import Role, User, _hasher
 from distro.config import Settings
-from geo import publish
-from geo.models import Rule, Ruleset, State, StateKind, Zip, ZipKind
+from geo import drafts, publish, ruletext
+from geo.models import Ruleset, State, StateKind, Zip, ZipKind
 from inventory.models import Balance, Bin, Fund, Item, Lot, Site, SiteItem
 from inventory.receiving import receive_lot
 from orders import codes, intake, triage
+from orders.authority import laws
 from orders.intake import Person
 from orders.models import Order
 
@@ -128,7 +129,7 @@ class Depot:
         return order
 
     def desk(self, now: datetime | None = None) -> triage.Desk:
-        return triage.Desk(self.settings.keyring, publish.live_book(self.session), now or clock.now())
+        return triage.Desk(self.settings.keyring, laws(self.session), now or clock.now())
 
     def balance(self, lot: Lot) -> Balance:
         self.session.expire_all()
@@ -168,11 +169,26 @@ def fill(session: Session) -> None:
         )
         for zip, states in ZIPS.items()
     )
-    ruleset = Ruleset(name="Test rules", version="1", loaded_at=clock.now(), loaded_by="admin")
-    ruleset.rules = [_rule(place, code, effect) for code, places in EFFECTS.items() for place, effect in places.items()]
-    session.add(ruleset)
+    session.add_all(
+        User(
+            username=username,
+            role=role,
+            email=f"{username}@example.org",
+            password_hash=_password_hash(),
+            site_code=site_code,
+        )
+        for username, role, site_code in (
+            ("packer", Role.PACKER, "OH"),
+            ("other-packer", Role.PACKER, "OH"),
+            ("packer-mn", Role.PACKER, "MN"),
+            ("manager", Role.MANAGER, None),
+            ("reviewer", Role.REVIEWER, None),
+            ("admin", Role.ADMIN, None),
+        )
+    )
     session.flush()
-    publish.publish(session, ruleset, by="admin", at=clock.now())
+    rules = [rule(place, code, effect) for code, places in EFFECTS.items() for place, effect in places.items()]
+    put_in_force(session, ruletext.new("Test rules", "1", rules))
     items = [
         Item(
             code=code,
@@ -216,44 +232,41 @@ def fill(session: Session) -> None:
             for item in items
             if item.code != "syringe-kit" or site.code == "MN"
         )
-    session.add_all(
-        User(
-            username=username,
-            role=role,
-            email=f"{username}@example.org",
-            password_hash=_password_hash(),
-            site_code=site_code,
-        )
-        for username, role, site_code in (
-            ("packer", Role.PACKER, "OH"),
-            ("other-packer", Role.PACKER, "OH"),
-            ("packer-mn", Role.PACKER, "MN"),
-            ("manager", Role.MANAGER, None),
-            ("reviewer", Role.REVIEWER, None),
-            ("admin", Role.ADMIN, None),
-        )
-    )
     session.flush()
 
 
-def _rule(place: str, item: str, effect: str) -> Rule:
-    return Rule(
-        key=f"{place}-{item}",
-        place=place,
-        scope="nation" if place == "US" else "statewide",
-        items=[item],
-        effect=effect,
-        conditions=[],
-        citation="Made-up Code 1",
-        source="Made-up source",
-        source_date="2026",
-        confidence="high",
-        legal_status="allowed" if effect == "allow" else "prohibited",
-        reviewed_by="reviewer",
-        reviewed_on=date(2026, 1, 1),
-        sentence=f"About {item} in {place}.",
-        sentence_es=f"Sobre {item} en {place}.",
-    )
+def put_in_force(session: Session, text: str) -> Ruleset:
+    """A ruleset written by the admin and published by the reviewer, in force on every day."""
+    ruleset = drafts.load_rules(session, text, by="admin", at=clock.now())
+    publish.propose(session, ruleset, effective_on=clock.today(), by="admin", at=clock.now())
+    publish.publish(session, ruleset, by="reviewer", at=clock.now())
+    ruleset.effective_on = date(2020, 1, 1)
+    session.flush()
+    return ruleset
+
+
+def rule(place: str, item: str, effect: str, **fields: Any) -> dict[str, Any]:
+    """A reviewed rule as a file holds it."""
+    known = {
+        "key": f"{place}-{item}",
+        "place": place,
+        "scope": "nation" if place == "US" else "statewide",
+        "items": [item],
+        "effect": effect,
+        "citation": "Made-up Code 1",
+        "source": "Made-up source",
+        "source_date": "2026",
+        "confidence": "high",
+        "legal_status": "allowed" if effect == "allow" else "prohibited",
+        "reviewed_by": "reviewer",
+        "reviewed_on": date(2026, 1, 1),
+        "sentence": f"About {item} in {place}.",
+        "sentence_es": f"Sobre {item} en {place}.",
+    }
+    return {**_NOTHING, **known, **fields}
+
+
+_NOTHING = {"conditions": [], "credentials": [], "source_url": "", "note": ""}
 
 
 @lru_cache(maxsize=1)

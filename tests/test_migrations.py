@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import flask_migrate
@@ -10,12 +11,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
-from sqlalchemy import CheckConstraint, Engine, inspect, text
+from sqlalchemy import CheckConstraint, Engine, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
+from distro import schema
 from distro.app import ROOT, create_app
 from distro.config import Settings
 from distro.db import Base, db
+from geo import publish, rulefile
+from geo.models import Ruleset
 from tests.conftest import Databases
 
 A_BALANCE = "INSERT INTO balances (lot_id, site_id, bin_id, on_hand, reserved) VALUES (1, 1, 1, :on_hand, :reserved)"
@@ -28,6 +32,22 @@ WHAT_A_BALANCE_NEEDS = (
     "INSERT INTO bins (id, site_id, code) VALUES (1, 1, 'b')",
     "INSERT INTO lots (id, item_id, fund_id, number, expires_on, held) VALUES (1, 1, 1, 'l', '2030-01-01', false)",
 )
+OLD_RULESETS = [
+    "INSERT INTO rulesets (id, name, version, status, allow_unreviewed, digest, loaded_at, loaded_by, published_at)"
+    f" VALUES ({number}, 'Old', '1', '{status}', false, '', '2026-11-20 10:00:00', 'maria', {published})"
+    for number, status, published in (
+        (1, "retired", "'2026-11-21 10:00:00'"),
+        (2, "live", "'2026-11-22 10:00:00'"),
+        (3, "draft", "NULL"),
+    )
+]
+OLD_RULE = (
+    "INSERT INTO rules (id, ruleset_id, key, place, scope, items, effect, min_age, conditions, credential, valid_to,"
+    " citation, source, source_url, source_date, confidence, legal_status, reviewed_by, reviewed_on, sentence,"
+    " sentence_es, note) VALUES (1, 2, 'CA-x', 'CA', 'county', '[\"syringe-kit\"]', 'allow', 18, '[]', 'program:CA',"
+    " '2027-01-01', 'Code 1', 'A page', '', '2026', 'high', 'program_only', 'jo', '2026-01-02',"
+    " 'She said \"no\"\\: all of it', 'No', '')"
+)
 REBUILD = """
 with op.batch_alter_table("funds") as batch:
         batch.alter_column("name", type_=sa.String(100), existing_nullable=False)
@@ -39,7 +59,7 @@ ORPHAN = """op.execute("DELETE FROM funds")"""
 def app(databases: Databases, tmp_path: Path) -> Iterator[Flask]:
     """The application on a database without a table."""
     url = databases.empty()
-    app = create_app(Settings(instance=tmp_path, database_url=url, secret_key="of no value"))
+    app = schema.prepare(create_app(Settings(instance=tmp_path, database_url=url, secret_key="of no value")))
     with app.app_context():
         yield app
         db.session.remove()
@@ -73,18 +93,42 @@ def test_a_balance_that_cannot_be_is_refused_by_the_database(app: Flask, on_hand
         connection.execute(text(A_BALANCE), {"on_hand": on_hand, "reserved": reserved})
 
 
-def test_the_unique_indexes_hold_for_open_alerts_and_the_live_ruleset_only(app: Flask) -> None:
+def test_the_unique_index_holds_for_open_alerts_only(app: Flask) -> None:
     flask_migrate.upgrade()
-    found = inspect(db.engine)
     where = {
         index["name"]: str(index["dialect_options"][f"{db.engine.dialect.name}_where"])
-        for table in ("alerts", "rulesets")
-        for index in found.get_indexes(table)
+        for index in inspect(db.engine).get_indexes("alerts")
         if index["unique"]
     }
-    assert set(where) == {"uq_alerts_open", "uq_rulesets_one_live"}
+    assert set(where) == {"uq_alerts_open"}
     assert "closed_at IS NULL" in where["uq_alerts_open"]
-    assert "'live'" in where["uq_rulesets_one_live"]
+
+
+def test_rulesets_of_the_first_schema_become_files_that_say_the_same(app: Flask) -> None:
+    flask_migrate.upgrade(revision="0001")
+    with db.engine.begin() as connection:
+        for statement in (*OLD_RULESETS, OLD_RULE):
+            connection.execute(text(statement))
+    flask_migrate.upgrade()
+    retired, live, draft = db.session.scalars(select(Ruleset).order_by(Ruleset.id))
+    assert [retired.publication, live.publication, draft.publication] == [1, 2, None]
+    assert (live.status, draft.status, live.effective_on) == ("published", "draft", date(2026, 11, 21))
+    assert publish.in_force(db.session(), date(2026, 11, 22)).id == live.id
+    known = rulefile.Known(states={"CA"})
+    assert rulefile.rows(rulefile.read(live.text, known)) == [rulefile.rows(rulefile.read(live.text, known))[0]]
+    (rule,) = publish.book_of(live).rules
+    assert (rule.key, rule.credentials, rule.min_age, rule.valid_to) == (
+        "CA-x",
+        (("program:CA",),),
+        18,
+        date(2027, 1, 1),
+    )
+    assert rule.sentence == 'She said "no": all of it' and rule.reviewed_on == date(2026, 1, 2)
+    db.session.rollback()
+    flask_migrate.downgrade(revision="0001")
+    with db.engine.begin() as connection:
+        kept = connection.execute(text("SELECT status, count(*) FROM rulesets GROUP BY status ORDER BY status")).all()
+    assert [tuple(row) for row in kept] == [("draft", 1), ("retired", 2)]  # nothing is live by half
 
 
 def test_down_leaves_nothing_and_up_again_makes_all(app: Flask) -> None:

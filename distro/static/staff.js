@@ -32,6 +32,21 @@ for (const form of document.querySelectorAll("form[data-once]")) {
   });
 }
 
+// A file that is too large is told before it is sent; the server tells it too.
+for (const field of document.querySelectorAll("input[type=file][data-most]")) {
+  field.addEventListener("change", () => {
+    const most = Number(field.dataset.most), large = field.files.length > 0 && field.files[0].size > most;
+    const sentence = large ? `This file is too large. At most ${most / 1e6} MB are read. Choose another.` : "";
+    field.setCustomValidity(sentence);
+    if (large) field.reportValidity();
+  });
+  field.form.addEventListener("submit", (event) => {
+    if (field.reportValidity()) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }, true);
+}
+
 // The label opens in its own tab; this one then shows the next step. It goes there by address: a reload would
 // send the last form once more.
 for (const form of document.querySelectorAll("form[data-then]")) {

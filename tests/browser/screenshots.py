@@ -86,7 +86,7 @@ def managers(demo: Demo, browser: Browser) -> None:
         ("manage", "/manage"),
         ("planning", "/planning"),
         ("review", "/review"),
-        ("rules", "/rules?item=syringe-kit"),
+        ("rules", "/rules/map?item=syringe-kit"),
     ):
         page.goto(f"{demo.url}{path}")
         take(name)

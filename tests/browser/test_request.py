@@ -19,7 +19,7 @@ def ask(page: Page) -> str:
     page.select_option("[name=many-naloxone-nasal]", "2")
     page.fill("[autocomplete=postal-code]", "43215")
     page.locator("#request .go").click()
-    page.locator("main form:not(#request) button").click()
+    page.locator("main form:not(#request) button.go").click()
     page.fill("[autocomplete=name]", "Robin Example")
     page.fill("[autocomplete=address-line1]", "1 Sample St")
     page.fill("[autocomplete=address-line2]", "Apt 2")
@@ -69,7 +69,7 @@ def test_every_page_of_a_request_is_accessible_and_fits_a_small_phone(
     page.locator("label[for=state-TN]").click()
     press.click()
     _look(page)  # one of two can be sent
-    page.locator("main form:not(#request) button").click()
+    page.locator("main form:not(#request) button.go").click()
     _look(page)
     press.click()
     _look(page, wrong=True)
@@ -133,7 +133,7 @@ def test_change_goes_there_and_straight_back_with_everything_kept(depot: Depot, 
     phone.locator(".change").nth(0).click()
     phone.locator("label[for=item-wound-care-kit]").click()
     phone.locator("#request .go").click()
-    phone.locator("main form:not(#request) button").click()
+    phone.locator("main form:not(#request) button.go").click()
     expect(phone.locator("main")).to_contain_text("Wound care kit")
     expect(phone.locator("main")).to_contain_text("2 Sample St")
 
@@ -168,7 +168,7 @@ def test_at_most_six_screens_and_seven_inputs_are_needed(depot: Depot, plain_pho
     plain_phone.locator("label[for=item-naloxone-nasal]").click()
     plain_phone.fill("#zip", "43215")
     plain_phone.locator("#request .go").click()
-    plain_phone.locator("main form:not(#request) button").click()
+    plain_phone.locator("main form:not(#request) button.go").click()
     asked_again = plain_phone.locator("#zip").count()
     needed += plain_phone.locator("#request [required]").count() - asked_again + 1  # and at least one thing
     assert needed <= 7
@@ -179,7 +179,7 @@ def ask_to_check(page: Page) -> None:
     page.locator("label[for=item-naloxone-nasal]").click()
     page.fill("#zip", "43215")
     page.locator("#request .go").click()
-    page.locator("main form:not(#request) button").click()
+    page.locator("main form:not(#request) button.go").click()
     page.fill("#name", "Robin Example")
     page.fill("#line1", "1 Sample St")
     page.locator("#request .go").click()

@@ -6,9 +6,9 @@ from flask.testing import FlaskClient
 
 from distro import clock
 from distro.overview import Cell, in_words, state_rows
-from geo import places
+from geo import places, ruletext
 from inventory import alerts, demand, shelves, stock
-from tests.depot import Depot, sign_in
+from tests.depot import Depot, put_in_force, rule, sign_in
 
 
 def cell(**values: int | float) -> Cell:
@@ -97,6 +97,17 @@ def test_the_first_page_shows_alerts_states_and_steps(depot: Depot, client: Flas
     assert "Ohio" in page and "Tennessee" not in page and "Show 3 quiet states" in page
     assert 'href="/desk?status=allocated"' in page
     assert "Tennessee" in client.get("/manage?all=1").text
+
+
+def test_rules_that_end_soon_stand_on_the_first_page(depot: Depot, client: FlaskClient) -> None:
+    sign_in(client, "manager")
+    assert "Rules that end soon" not in client.get("/manage").text
+    last = clock.today() + timedelta(days=3)
+    rules = [rule("OH", "naloxone-nasal", "allow", key=f"OH-{n}", valid_to=last + timedelta(days=n)) for n in range(7)]
+    put_in_force(depot.session, ruletext.new("Ending", "2", rules))
+    depot.session.commit()
+    page = client.get("/manage").text
+    assert "3 days left</span> <code>OH-0</code>" in page and "OH-5" not in page and "2 more. <a" in page
 
 
 def test_one_item_alone(depot: Depot, client: FlaskClient) -> None:

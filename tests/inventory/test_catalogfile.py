@@ -96,11 +96,12 @@ def test_ten_faults_are_named_at_once_and_the_rest_counted(session: Session) -> 
         ("- 1", "The file needs items, kits, sites or funds."),
         ("items: ]", "Line 1 is not YAML: "),
         ("items: 2026-13-01", "The file is not YAML: "),
-        ("items: &a [*a]", "items[0]: needs names with values under it."),
+        ("items: [1]", "items[0]: needs names with values under it."),
+        ("items: &a [*a]", "Line 1: the mark *a stands for too much."),
         ("kits:\n  k: {a: 1}\n  k: {b: 1}", 'Line 3: "k" stands here for the second time.'),
         ("kits: {1: {2: 3}}", 'kits "1"'),
         ("? [1]\n: 2", "is not YAML"),
-        ("items: " + "[" * 100_000, "is not YAML"),
+        ("items: " + "[" * 100_000, "Line 1: more than 50 lists"),
     ],
 )
 def test_a_file_that_is_no_catalog_is_refused(session: Session, text: str, said: str) -> None:

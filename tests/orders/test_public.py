@@ -14,10 +14,11 @@ from sqlalchemy.orm import Session
 
 from distro.auth import guard_of
 from distro.config import Settings
-from geo.models import Ruleset, RulesetStatus
+from geo import ruletext
+from geo.models import Ruleset
 from orders.models import Order
 from orders.triage import open_person
-from tests.depot import Depot
+from tests.depot import Depot, put_in_force, rule
 from tests.orders.forms import code_in, fields, filled
 
 ROOT = Path(__file__).parents[2]
@@ -97,9 +98,8 @@ def test_what_is_not_on_any_shelf_is_said_before_anyone_asks_for_it(client: Flas
 
 
 def test_an_age_is_asked_only_where_a_rule_names_one(client: FlaskClient, depot: Depot, session: Session) -> None:
-    for rule in session.scalars(select(Ruleset)).one().rules:
-        rule.min_age = 18 if rule.key == "US-wound-care-kit" else None
-    session.scalars(select(Ruleset)).one().digest = "changed for this test"
+    rules = [rule("US", "wound-care-kit", "allow", min_age=18), rule("US", "naloxone-nasal", "allow")]
+    put_in_force(session, ruletext.new("Rules with an age", "2", rules))
     session.commit()
     depot.shelve("wound-care-kit")
     form = {"item": ["wound-care-kit"], "zip": "43215"}
@@ -268,7 +268,8 @@ def test_a_page_reached_without_its_form_leads_to_the_start(client: FlaskClient)
 
 def test_without_live_rules_nothing_is_answered_and_nothing_typed_is_lost(client: FlaskClient, depot: Depot) -> None:
     form = filled(client)
-    depot.session.scalars(select(Ruleset)).one().status = RulesetStatus.RETIRED
+    ruleset = depot.session.scalars(select(Ruleset)).one()
+    ruleset.publication = ruleset.effective_on = None
     answer = client.post("/done", data=form)
     assert answer.status_code == 503 and 'value="1 Sample St"' in answer.text and "claim-code" not in answer.text
 

@@ -18,7 +18,7 @@ def shipped(depot: Depot) -> Order:
     depot.shelve()
     order = depot.allocated()
     workflow.pick(depot.session, order, "LOT1", packer=depot.user("packer"), today=clock.today())
-    workflow.pack(depot.session, order, packer=depot.user("packer"), barred="", at=clock.now(), today=clock.today())
+    workflow.pack(depot.session, order, packer=depot.user("packer"), today=clock.today())
     workflow.note_label(depot.session, order, by="packer", at=clock.now())
     return order
 

@@ -31,7 +31,7 @@ def now() -> Any:
 def packed(depot: Depot) -> Order:
     order = depot.allocated({"naloxone-nasal": 2})
     pick_all(depot, order)
-    workflow.pack(depot.session, order, packer=depot.user("packer"), barred="", **now())
+    workflow.pack(depot.session, order, packer=depot.user("packer"), today=clock.today())
     return order
 
 
@@ -160,23 +160,7 @@ def test_nothing_is_packed_before_all_is_picked(depot: Depot) -> None:
     depot.shelve()
     order = depot.allocated()
     with pytest.raises(workflow.NotAllPicked):
-        workflow.pack(depot.session, order, packer=depot.user("packer"), barred="", **now())
-
-
-def test_what_today_s_rules_bar_goes_back_to_a_person(depot: Depot) -> None:
-    lot = depot.shelve()
-    order = depot.allocated()
-    pick_all(depot, order)
-    workflow.pack(
-        depot.session,
-        order,
-        packer=depot.user("packer"),
-        barred="The rule changed.",
-        at=clock.now(),
-        today=clock.today(),
-    )
-    assert (order.status, order.note) == (Status.HELD, "The rule changed.")
-    assert depot.balance(lot).reserved == 0
+        workflow.pack(depot.session, order, packer=depot.user("packer"), today=clock.today())
 
 
 def test_nothing_ships_without_a_label_and_nothing_ships_twice(depot: Depot) -> None:
@@ -250,7 +234,7 @@ def test_a_lot_held_after_it_was_picked_does_not_leave(depot: Depot, step: str) 
         if step == "ship":
             workflow.ship(depot.session, order, by="packer", **now())
         else:
-            workflow.pack(depot.session, order, packer=depot.user("packer"), barred="", **now())
+            workflow.pack(depot.session, order, packer=depot.user("packer"), today=clock.today())
 
 
 def test_a_box_that_stood_too_long_does_not_leave(depot: Depot) -> None:

@@ -32,8 +32,7 @@ def picked(depot: Depot) -> Order:
 
 def packed(depot: Depot) -> Order:
     order = picked(depot)
-    pack = {"packer": depot.user("packer"), "barred": "", "at": clock.now(), "today": clock.today()}
-    workflow.pack(depot.session, order, **pack)  # type: ignore[arg-type]
+    workflow.pack(depot.session, order, packer=depot.user("packer"), today=clock.today())
     depot.session.commit()
     return order
 
