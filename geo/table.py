@@ -60,12 +60,14 @@ class Table:
         self._answers: dict[int, Decision | Asking] = {}  # by value
         self._strictly: dict[int, Decision] = {}  # by value
         self._one: dict[Hashable, Any] = {}  # equal things, once
-        rows: list[list[Ready | None]] = [[None] * len(parts.rows[number]) for number in range(len(parts.rows))]
+        sizes = [len(parts.rows[number]) for number in range(len(parts.rows))]
+        always: list[list[Decision | None]] = [[None] * size for size in sizes]  # the cells that never change
+        dated: list[list[tuple[Any, ...] | None]] = [[None] * size for size in sizes]  # those that do
         grid = {}
         for p, product in enumerate(parts.products):
             keys = parts.keys[p * parts.profiles : (p + 1) * parts.profiles]
             own = parts.grid[p * origins : (p + 1) * origins]
-            grid[product] = {at: (keys, rows[number]) for at, number in zip(parts.origins, own, strict=True)}
+            grid[product] = {at: (keys, always[n], dated[n]) for at, n in zip(parts.origins, own, strict=True)}
         self._grid = grid
 
     @classmethod
@@ -86,12 +88,14 @@ class Table:
         """
         try:
             if facts is NOBODY and units == 1 and len(zip_code) == 5 and zip_code.isdecimal():
-                keys, row = self._grid[product_code][origin_code]
-                ready = row[keys[self._zips[int(zip_code)]]]
-                if type(ready) is Decision:
-                    return ready
-                if type(ready) is tuple:
-                    return ready[1 + bisect_right(ready[0], on)]  # type: ignore[no-any-return]
+                keys, always, dated = self._grid[product_code][origin_code]
+                at = keys[self._zips[int(zip_code)]]
+                decision = always[at]
+                if decision is not None:  # nothing of it is looked at here: it may lie far off in memory
+                    return decision
+                turns = dated[at]
+                if turns is not None:
+                    return turns[1 + bisect_right(turns[0], on)]  # type: ignore[no-any-return]
         except LookupError:
             pass  # which of them is not known, is said below
         return self._decided(zip_code, product_code, origin_code, facts, on, units)
@@ -157,8 +161,12 @@ class Table:
         """Have the cell ready for the next question."""
         if len(self._answers) > KEPT:
             self._forget()
-        keys, row = self._grid[product_code][origin_code]
-        row[keys[self._profile(zip_code)]] = self._ready(self._cell(zip_code, product_code, origin_code))
+        keys, always, dated = self._grid[product_code][origin_code]
+        at, ready = keys[self._profile(zip_code)], self._ready(self._cell(zip_code, product_code, origin_code))
+        if isinstance(ready, Decision):
+            always[at] = ready
+        else:
+            dated[at] = ready
 
     def _ready(self, number: int) -> Ready:
         """A cell as `decide` wants it; one for all the rows that have it."""
