@@ -19,6 +19,8 @@ from inventory.models import Item, Site
 from orders.authority import Decider
 
 STATE_LETTERS = 2  # of the codes that orders keep in clear; counties and ZIP codes are sealed
+LOCAL_RULE = "local-rule"  # what an order keeps of a rule for a place within a state
+DOUBT_MOST = 120  # letters
 
 
 def _ours(key: str, sentence: str, sentence_es: str) -> Decision:
@@ -35,15 +37,11 @@ _NOT_TOGETHER = _ours(
     "We cannot mail this together with the rest. You can ask for it alone, in a second request.",
     "No podemos enviar esto junto con lo demás. Puede pedirlo solo, en otro pedido.",
 )
-
-
 _TOO_MANY = _ours(
     "too-many-together",
     "Together with the rest, this is more than we can mail at a time. Please ask for fewer.",
     "Junto con lo demás, esto es más de lo que podemos enviar a la vez. Pida menos, por favor.",
 )
-
-
 NO_RULES = frozenset(each.reasons[0].rule_key for each in (NO_WAREHOUSE, _NOT_TOGETHER))  # our own doing, not the law's
 
 
@@ -72,27 +70,35 @@ class Judgement:
 
     def record(self) -> dict[str, Any]:
         """What an order keeps of it: item code -> effect, the rules that decided, and what goes with it."""
-        return {code: _recorded(decision) for code, decision in self.by_item.items()}
+        return {code: _recorded(decision, self.ruleset_id) for code, decision in self.by_item.items()}
 
 
 def shown_key(reason: Reason) -> str:
     """The key of a rule as an order may keep it in clear: of a place within a state only that there is such a rule."""
-    return reason.rule_key if len(reason.place) <= STATE_LETTERS else "local-rule"
+    return reason.rule_key if len(reason.place) <= STATE_LETTERS else LOCAL_RULE
 
 
-def doubts(decision: Decision) -> list[str]:
-    """The rules that leave it to a person or ask for more, each with why, as an order may keep them."""
+def doubts(decision: Decision, ruleset_id: int) -> list[str]:
+    """The rules that leave it to a person or ask for more, each with why, as an order may keep them.
+
+    Why may name a rule, so of a local one only its ruleset is kept: in another ruleset it is another doubt.
+    """
     unsure = [reason for reason in decision.reasons if reason.effect in (Effect.REVIEW, Effect.ASK)]
-    return list(dict.fromkeys(f"{shown_key(reason)}: {reason.why}"[:120] for reason in unsure))
+    return list(dict.fromkeys(_doubt(reason, ruleset_id) for reason in unsure))
 
 
-def _recorded(decision: Decision) -> dict[str, Any]:
+def _doubt(reason: Reason, ruleset_id: int) -> str:
+    key = shown_key(reason)
+    return f"{key} of ruleset {ruleset_id}" if key == LOCAL_RULE else f"{key}: {reason.why}"[:DOUBT_MOST]
+
+
+def _recorded(decision: Decision, ruleset_id: int) -> dict[str, Any]:
     kept: dict[str, Any] = {
         "effect": str(decision.effect),
         "rules": list(dict.fromkeys(shown_key(reason) for reason in decision.reasons)),
     }
-    if doubts(decision):
-        kept["doubts"] = doubts(decision)
+    if unsure := doubts(decision, ruleset_id):
+        kept["doubts"] = unsure
     if decision.enclosures:
         kept["enclosures"] = list(decision.enclosures)
     if decision.not_funds:

@@ -126,7 +126,9 @@ def objection(order: Order, judgement: Judgement) -> str:
         return f"We may not send {_with_reasons(barred, judgement)} to {order.state}."
     if order.released:
         known = set(order.released_for)
-        unsure = [code for code in unsure if not known.issuperset(doubts(judgement.by_item[code]))]
+        unsure = [
+            code for code in unsure if not known.issuperset(doubts(judgement.by_item[code], judgement.ruleset_id))
+        ]
     if unsure:
         return f"A person checks {_with_reasons(unsure, judgement)} for {order.state}."
     return ""

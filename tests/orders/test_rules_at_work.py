@@ -257,7 +257,14 @@ def test_an_order_keeps_no_county_in_clear(depot: Depot) -> None:
     depot.session.add(County(fips="36061", name="Aster", state="NY"))
     depot.session.get_one(Zip, "10001").counties = ["36061"]
     depot.session.flush()
-    local = rule("county:36061", NALOXONE, "review", key="NY-aster", scope="county")
+    local = rule("county:36061", NALOXONE, "allow", key="NY-aster", scope="county", conditions=["a card"])
     rules(depot, rule("US", NALOXONE, "allow"), local)
+    depot.shelve()
     order = settled(depot, zip="10001", state="NY")
-    assert order.status == Status.HELD and "aster" not in f"{order.note} {order.decision}".lower()
+    assert order.status == Status.HELD
+    triage.release(depot.session, order, reason="has a card", by="manager", at=clock.now())
+    depot.session.commit()
+    depot.settle()
+    assert order.status == Status.ALLOCATED
+    kept = f"{order.note} {order.decision} {order.released_for}".lower()
+    assert "local-rule" in kept and "aster" not in kept and "36061" not in kept
