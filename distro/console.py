@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 from distro import keyring
 from distro.app import create_app
 from distro.config import Settings
+from distro.db import MOST_STORED
 from distro.errors import Refusal, where_it_broke
 
 BAD_URL = (
@@ -22,7 +23,7 @@ NO_TABLES = "The database lacks tables of this version. Run: distro migrate"
 NO_ANSWER = "The database is busy or does not answer. Is it running, and is DATABASE_URL right?"
 
 
-NUMBER = click.IntRange(1, 2**31 - 1)  # of a row
+NUMBER = click.IntRange(1, MOST_STORED)  # of a row
 as_json = click.option("--json", "json_", is_flag=True, help="Print JSON, for scripts.")
 
 

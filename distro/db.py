@@ -15,6 +15,7 @@ from sqlalchemy.types import JSON, TypeDecorator
 
 BUSY_TIMEOUT_MS = 5_000  # how long a writer waits for another before it gives up, on both engines
 CONNECT_TIMEOUT_S = 3
+MOST_STORED = 2**31 - 1  # what an INTEGER column holds on every engine
 
 
 class UtcDateTime(TypeDecorator[datetime]):

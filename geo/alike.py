@@ -1,15 +1,14 @@
 """Answers for every ZIP code at once: places that no rule tells apart are asked for once. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import date
 from functools import cache
 from typing import NamedTuple
 
 from geo.decision import conclude
-from geo.models import ZipKind
 from geo.places import Place
 from geo.rules import STRICTNESS, Effect, Facts, Law, Origin, Product
-from geo.standing import Candidate, Spot, candidates, spots
+from geo.standing import Candidate, Spot, candidates, likeness, named_alone, spots
 
 At = tuple[Spot, ...]
 Ask = Callable[[At], Effect]
@@ -27,13 +26,10 @@ Groups = Mapping[tuple[At, At], Sequence[Alike]]
 
 def grouped(old: Law, new: Law, places: Iterable[Place]) -> Groups:
     """The places by their spots under both laws: places with equal spots have equal answers."""
-    special = {code.removeprefix("zip:") for law in (old, new) for code in law.named if code.startswith("zip:")}
-    special.update(*(area.inside | area.partly for law in (old, new) for area in law.book.areas))
-    alike: dict[tuple[object, ...], Alike] = {}
+    alone = named_alone(old) | named_alone(new)
+    alike: dict[Hashable, Alike] = {}
     for place in places:
-        alone = place.zip if place.zip in special else ""
-        key = (place.states, place.counties, place.kind == ZipKind.MILITARY, alone)
-        alike.setdefault(key, Alike(place, [])).zips.append(place.zip)
+        alike.setdefault(likeness(place, alone), Alike(place, [])).zips.append(place.zip)
     groups: dict[tuple[At, At], list[Alike]] = {}
     for some in alike.values():
         after = spots(new, some.place)

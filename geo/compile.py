@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import chain
 
-from geo.models import ZipKind
 from geo.places import Place
 from geo.recompile import Earlier, Profile, Said, kinds_asked, made_from, plain, selectors_of
 from geo.rules import BookRule, Held, Law, Origin, Product
-from geo.standing import Finding, Spot, Standing, merged, origin_codes, spots, standing
+from geo.standing import Finding, Spot, Standing, likeness, merged, named_alone, origin_codes, spots, standing
 from geo.table import Table
 from geo.tablefile import EFFECTS, ENDS, MAGIC, NO_PROFILE, ZIPS, Parts, Ragged, kept
 
@@ -85,17 +84,11 @@ def grouped(law: Law, places: Iterable[Place]) -> tuple[list[Profile], "array[in
     known: dict[object, int] = {}
     profiles: dict[Profile, int] = {}
     for place in places:
-        key = (place.states, place.counties, place.kind == ZipKind.MILITARY, place.zip if place.zip in alone else "")
+        key = likeness(place, alone)
         if key not in known:
             known[key] = profiles.setdefault(spots(law, place), len(profiles))
         zips[int(place.zip)] = known[key]
     return list(profiles), zips
-
-
-def named_alone(law: Law) -> set[str]:
-    """The ZIP codes that a rule, a paper or an area names; others are alike if their states and counties are."""
-    found = {code.removeprefix("zip:") for code in law.named if code.startswith("zip:")}
-    return found.union(*(area.inside | area.partly for area in law.book.areas))
 
 
 @dataclass(frozen=True, slots=True)

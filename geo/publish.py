@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from distro import audit, clock
+from distro import audit
 from distro.errors import NotFound, Refusal
 from geo import lint, reviews, rulefile, ruletext
 from geo.models import Ruleset, RulesetStatus
@@ -102,9 +102,9 @@ def hold(session: Session, ruleset: Ruleset) -> Ruleset:
     return ruleset
 
 
-def unreviewed(session: Session, ruleset: Ruleset, on: date | None = None) -> list[str]:
-    """The keys of the rules without a review that counts (see `geo.reviews`), as of a day: today, if none is given."""
-    return list(reviews.faults(session, ruleset, on or clock.today()))
+def unreviewed(session: Session, ruleset: Ruleset, on: date) -> list[str]:
+    """The keys of the rules without a review that counts (see `geo.reviews`), as of a day."""
+    return list(reviews.faults(session, ruleset, on))
 
 
 def propose(session: Session, ruleset: Ruleset, *, effective_on: date, by: str, at: datetime) -> Ruleset:

@@ -14,14 +14,14 @@ from sqlalchemy.orm import Session
 
 from distro import clock
 from distro.auth import Role, guard
-from distro.db import db
+from distro.db import MOST_STORED, db
 from distro.errors import InvalidInput, NotFound, Refusal
 from geo import places, placewords, referralfile, referrals
 from geo.models import Referral
 from geo.referralfile import NATION
 from geo.referrals import A_DAY_AHEAD, GOOD_FOR_DAYS
 
-REFERRAL_ID = f"<int(max={2**31 - 1}):referral_id>"
+REFERRAL_ID = f"<int(max={MOST_STORED}):referral_id>"
 SOMEONE_ELSE = "Someone else added the same just now. Look at the list before you send this again."
 
 blueprint = Blueprint("referrals", __name__, url_prefix="/rules/referrals")

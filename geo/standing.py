@@ -1,6 +1,6 @@
 """Which rules count at a spot, and what they say before anything is known of the person. Pure; see `geo.rules`."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain, combinations
@@ -79,6 +79,17 @@ def spots(law: Law, place: Place) -> tuple[Spot, ...]:
         for some in _subsets(sorted(maybe & law.named)):
             found[Spot(state, county, frozenset((codes | sure | set(some)) & law.named))] = None
     return tuple(merged(found))
+
+
+def named_alone(law: Law) -> set[str]:
+    """The ZIP codes that a rule, a paper or an area names; others are alike if `likeness` says so."""
+    found = {code.removeprefix("zip:") for code in law.named if code.startswith("zip:")}
+    return found.union(*(area.inside | area.partly for area in law.book.areas))
+
+
+def likeness(place: Place, alone: Collection[str]) -> Hashable:
+    """Equal for places with equal spots; `alone` has the ZIP codes that something names."""
+    return place.states, place.counties, place.kind == ZipKind.MILITARY, place.zip if place.zip in alone else ""
 
 
 def _candidates(law: Law, place: Place) -> Iterator[tuple[str, str | None]]:

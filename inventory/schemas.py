@@ -5,9 +5,10 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields, pre_load, validate
 
+from distro.db import MOST_STORED
+
 Messages = dict[str, str | list[Any] | dict[Any, Any]]
 MOST = 1_000_000  # units in one step; more is a slip of the finger
-MOST_STORED = 2**31 - 1  # what an INTEGER column holds on every engine
 _WHOLE: Messages = {
     "required": "Type a number.",
     "invalid": "Type a whole number, such as 24.",

@@ -14,13 +14,13 @@ from werkzeug.wrappers import Response
 
 from distro import audit, clock
 from distro.auth import Role, guard
-from distro.db import db
+from distro.db import MOST_STORED, db
 from distro.errors import InvalidInput, NotFound, Refusal
 from inventory import alerts, ledger, shelves, stock
 from inventory.ledger import Document
 from inventory.models import Balance, Bin, Fund, Item, Lot, Movement, MovementKind, Site
 from inventory.receiving import receive_lot
-from inventory.schemas import MOST_STORED, AdjustForm, ReceiveForm
+from inventory.schemas import AdjustForm, ReceiveForm
 
 PAGE = 50  # ledger lines on a page
 PAGES = 100_000  # no ledger is longer

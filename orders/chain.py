@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from geo import placewords
 from geo.decision import Decision, Reason
 from geo.diff import EFFECT_WORDS
 from geo.explain import COUNTING, Explanation, Step
-from geo.models import County, State
 from geo.nearest import Help
 from geo.places import Place
 from geo.rules import Effect, Law, Origin
@@ -33,13 +33,9 @@ _SEE = "see the catalog's ships_to and stocks."
 
 def names(session: Session) -> dict[str, str]:
     """Names for people: OH -> Ohio, county:39049 -> Franklin, OH, and each item's code -> its name."""
-    states = select(State.code, State.name)
-    counties = select("county:" + County.fips, County.name + ", " + County.state)
-    return {
-        code: name
-        for query in (states, counties, select(Item.code, Item.name))
-        for code, name in session.execute(query)
-    }
+    known = placewords.names(session)
+    counties = {f"county:{fips}": name for fips, name in known.counties.items()}
+    return {**known.states, **counties, **dict(session.execute(select(Item.code, Item.name)).all())}
 
 
 def row(

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
 from geo.decision import Decision, Reason
 from geo.places import Place
@@ -17,6 +17,7 @@ from geo.rules import STRICTNESS, Effect, Facts
 from inventory import stock
 from inventory.models import Item, Site
 from orders.authority import Decider
+from orders.reach import reach
 
 STATE_LETTERS = 2  # of the codes that orders keep in clear; counties and ZIP codes are sealed
 LOCAL_RULE = "local-rule"  # what an order keeps of a rule for a place within a state
@@ -164,19 +165,10 @@ def _worth(decisions: Mapping[str, Decision]) -> tuple[int, int]:
     return len(possible), -sum(STRICTNESS[decision.effect] for decision in possible)
 
 
-def senders(session: Session, place: Place, facts: Facts, codes: Mapping[str, int]) -> dict[str, list[str]]:
+def senders(session: Session, place: Place, facts: Facts, codes: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
     """Codes of the warehouses that send each item to the place, or to any state it may lie in if none is named."""
-    states = place.states if facts.state is None else (facts.state,)
-    items = {item.code: item.id for item in session.scalars(select(Item).where(Item.code.in_(codes)))}
-    sites = session.scalars(select(Site).options(selectinload(Site.stocked)).order_by(Site.id)).all()
-    return {
-        code: [
-            site.code
-            for site in sites
-            if code in items and any(site.may_send({items[code]}, state) for state in states)
-        ]
-        for code in codes
-    }
+    states, sends = place.states if facts.state is None else (facts.state,), reach(session)
+    return {code: sends(code, *states) for code in codes}
 
 
 def at_once(

@@ -127,10 +127,11 @@ def note_funds(session: Session, *, at: datetime) -> None:
         return
     barring = any(rule.not_funds for rule in decides.book.rules)
     states = [state.code for state in places.states(session)] if barring else []
+    stock = products(session)
     barred = {
         (state, code): found
         for state in states
-        for code, product in products(session).items()
+        for code, product in stock.items()
         if (found := _barred(decides, state, product, at.date()))
     }
     for fund in session.scalars(select(Fund).order_by(Fund.id)):

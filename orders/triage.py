@@ -107,7 +107,7 @@ def judge_order(
     on = clock.day_at(desk.now, place.zone)
     there = senders(session, place, facts, wanted)
     if site is not None:
-        there = {code: [site] for code in there}
+        there = dict.fromkeys(there, (site,))
     elsewhere = person.state not in place.states
     if elsewhere:
         place, facts = replace(place, states=(person.state, *place.states)), replace(facts, state=None, county="")

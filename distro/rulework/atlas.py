@@ -11,7 +11,8 @@ from geo.maps import Paint
 from geo.models import County, StateKind, Zip, ZipKind
 from geo.places import CountyRow, Place, StateRow
 from geo.rules import Effect, Law, Origin, Product
-from geo.standing import spots
+from geo.standing import named_alone, spots
+from orders import outlook
 
 Answers = dict[str, dict[str, frozenset[Effect]]]  # state -> county (FIPS; "" where none is known) -> answers in it
 Link = Callable[[str], str]
@@ -29,6 +30,14 @@ CLASSES = {
     Effect.REVIEW: "map-review",
     Effect.DENY: "map-deny",
 }
+
+
+_ALSO = {outlook.DEPENDS: "depends on the place in the state", outlook.NOTHING: "nothing in force"}
+
+
+def effect_words(value: str) -> str:
+    """An effect, or what `orders.outlook` says instead of one, in the words of all rule pages."""
+    return _ALSO.get(value) or WORDS[Effect(value)]
 
 
 def answers(
@@ -61,9 +70,7 @@ def _place(state: StateRow, fips: str) -> Place:
 
 def _apart(session: Session, law: Law) -> Iterator[Place]:
     """The ZIP codes that rules, papers or areas tell apart from their counties."""
-    named = {code.removeprefix("zip:") for code in law.named if code.startswith("zip:")}
-    named.update(*(area.inside | area.partly for area in law.book.areas if f"area:{area.code}" in law.named))
-    codes = sorted(named)
+    codes = sorted(named_alone(law))
     for first in range(0, len(codes), ROWS_ASKED):
         some = codes[first : first + ROWS_ASKED]
         for row in session.execute(select(Zip.zip, Zip.kind, Zip.states, Zip.counties).where(Zip.zip.in_(some))):

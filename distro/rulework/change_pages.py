@@ -28,9 +28,8 @@ from geo import diff, lint, maps, places, placewords, publish
 from geo.diff import AnswerChange
 from geo.formwords import read_day
 from geo.models import Ruleset, RulesetStatus
-from geo.placewords import Names
 from geo.rules import Effect
-from orders import preview
+from orders import chain, preview
 from orders.reach import Reach, reach
 
 SENTENCES = 60  # changed answers told in words at once
@@ -54,7 +53,7 @@ def state(draft_id: int, code: str) -> ResponseReturnValue:
     if row is None:
         raise NotFound(what="state", name=code)
     item = request.args.get("item", "")
-    names, sends = placewords.names(session), reach(session)
+    sends = reach(session)
     changes = [
         change
         for change in preview.changed_answers(session, ruleset, now)
@@ -62,7 +61,7 @@ def state(draft_id: int, code: str) -> ResponseReturnValue:
     ]
     counties = places.counties_of(session, row.code)
     told = {fips: change for fips, change in diff.by_county(changes).items() if places.state_of(fips) == row.code}
-    words = _words(names, catalog(session))
+    words = chain.names(session)
     paint = {c.fips: maps.Paint("map-change", f"{c.name}: {_short(told[c.fips])}") for c in counties if c.fips in told}
     label = f"Counties of {row.name} where answers change. The table above says the same."
     return render_template(
@@ -86,7 +85,7 @@ def propose(draft_id: int) -> ResponseReturnValue:
         return _page(draft_id, typed, {"effective_on": [str(problem)]}), 422
     try:
         ruleset = locked(session, draft_id)
-        lint.require_sound(ruleset, clock.today())
+        lint.require_sound(ruleset, clock.today())  # first of all: a page that lists faults offers no way to propose
         if ruleset.status == RulesetStatus.DRAFT:
             require_read(ruleset, preview.before(session, ruleset, preview.first_day(ruleset, clock.now())), typed)
         change_words.require_meant(preview.before(session, ruleset, max(day, clock.today())), ruleset, typed)
@@ -173,10 +172,6 @@ def _short(change: AnswerChange) -> str:
     return f"{change.item}: {before}, then {diff.EFFECT_WORDS[change.after]}"
 
 
-def _words(names: Names, items: Mapping[str, str]) -> dict[str, str]:
-    return {**names.states, **{f"county:{fips}": name for fips, name in names.counties.items()}, **items}
-
-
 def _page(draft_id: int, typed: Mapping[str, str], errors: Errors) -> str:
     session, now = db.session(), clock.now()
     ruleset = publish.find(session, draft_id)
@@ -186,7 +181,7 @@ def _page(draft_id: int, typed: Mapping[str, str], errors: Errors) -> str:
     asked = request.args.get("item", "")
     told = sorted((change for change in answers if asked in ("", change.item)), key=lambda change: -change.zips)
     names, items = placewords.names(session), catalog(session)
-    words = _words(names, items)
+    words = chain.names(session)
     rules = diff.rule_changes(old.rules if old else [], ruleset.rules)
     areas = diff.area_changes(old.areas if old else [], ruleset.areas)
     faults = [found for found in lint.lint_ruleset(ruleset, now.date()) if found.sort == "fault"]
@@ -219,7 +214,7 @@ def _page(draft_id: int, typed: Mapping[str, str], errors: Errors) -> str:
         names=words,
         replaces=_replaces(session, ruleset, now.date()),
         faults=faults,
-        unreviewed=len(publish.unreviewed(session, ruleset)),
+        unreviewed=len(publish.unreviewed(session, ruleset, now.date())),
         own=current_user.username in _wrote(ruleset),
         may_publish=may_publish(),
         today=now.date(),

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from distro.errors import Refusal
+from distro.rulework.atlas import effect_words
 from geo import diff
 from geo.diff import Change, RuleChange
 from geo.models import Ruleset
@@ -12,7 +13,6 @@ from geo.models import Ruleset
 FEW = 10  # rules that may be dropped without a word
 PART = 10  # one in so many likewise
 
-_EFFECTS = {"allow": "can be mailed", "deny": "cannot be mailed", "review": "a person decides"}
 _ENDS = {"destination": "where it goes alone", "origin": "where it is sent from alone"}
 _LABELS = {
     "ends": "Counts",
@@ -80,7 +80,7 @@ def facts(rule: Mapping[str, Any], items: Mapping[str, str], writer: str, place:
     told = [
         ("Place", place),
         ("Items", ", ".join(items.get(item, item) for item in rule["items"])),
-        ("Says", _EFFECTS[rule["effect"]]),
+        ("Says", effect_words(rule["effect"])),
         ("Days", _days(rule)),
     ]
     for name, label in _LABELS.items():

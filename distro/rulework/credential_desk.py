@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from distro import clock
 from distro.audit import AuditEntry
 from distro.auth import Role, guard
-from distro.db import db
+from distro.db import MOST_STORED, db
 from distro.errors import Refusal
 from distro.rulework.credential_scope import choices, read_paper
 from geo import credentials, expiry, placewords, publish
@@ -23,7 +23,6 @@ from geo.credential_form import CredentialForm, Fields, day_after, day_field, li
 from geo.models import Credential
 from geo.placewords import Names
 
-MOST_STORED = 2**31 - 1  # what an INTEGER column holds on every engine
 PAPER = f"/<int(max={MOST_STORED}):paper>"
 SOON = "The public pages follow within seconds."
 MET = "conditions:"  # the kind of a paper that says: the conditions of that rule are met

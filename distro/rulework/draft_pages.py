@@ -152,7 +152,7 @@ def _one(draft_id: int, typed: Mapping[str, str], errors: Errors) -> str:
     ruleset = publish.find(session, draft_id)
     found = sorted(lint_ruleset(ruleset, clock.today()), key=lambda problem: problem.sort != "fault")
     asked = {name: request.args.get(name, "") for name in ("place", "item", "show")}
-    unreviewed = set(publish.unreviewed(session, ruleset))
+    unreviewed = set(publish.unreviewed(session, ruleset, clock.today()))
     rules = _filtered(ruleset, found, unreviewed, **asked)
     page = min(max(request.args.get("page", 1, type=int), 1), max(1, -(-len(rules) // PAGE)))
     return render_template(

@@ -13,15 +13,15 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from distro.auth import Role, guard
+from distro.db import MOST_STORED
 from distro.errors import NotFound, Refusal
-from geo import shapes
+from geo import publish, shapes
 from geo.models import Ruleset, RulesetStatus
 from geo.placewords import Names
 from geo.rulefile import LONGEST
 from geo.rules import OVERLAY_AREAS, Effect
 from inventory.models import Item
 
-MOST_STORED = 2**31 - 1  # what an INTEGER column holds on every engine
 DRAFT = f"/<int(max={MOST_STORED}):draft_id>"
 WRITERS = (Role.MANAGER, Role.REVIEWER, Role.ADMIN)
 PUBLISHERS = (Role.REVIEWER, Role.ADMIN)
@@ -82,12 +82,7 @@ def _too_large(_problem: RequestEntityTooLarge) -> ResponseReturnValue:
 
 def locked(session: Session, ruleset_id: int) -> Ruleset:
     """The ruleset as it stands now, and no one else changes it until we commit. Raises NotFound."""
-    query = select(Ruleset).where(Ruleset.id == ruleset_id).with_for_update()
-    ruleset = session.scalar(query.execution_options(populate_existing=True))
-    if ruleset is None:
-        raise NotFound(what="ruleset", name=ruleset_id)
-    session.refresh(ruleset, ["text", "rules", "areas"])
-    return ruleset
+    return publish.hold(session, publish.find(session, ruleset_id))
 
 
 def asked_for(session: Session) -> Ruleset | None:
@@ -95,10 +90,9 @@ def asked_for(session: Session) -> Ruleset | None:
     number = request.args.get("draft", type=int)
     if number is None:
         return None
-    ruleset = session.get(Ruleset, number) if 0 < number <= MOST_STORED else None
-    if ruleset is None:
+    if not 0 < number <= MOST_STORED:
         raise NotFound(what="ruleset", name=number)
-    return ruleset
+    return publish.find(session, number)
 
 
 def rule_of(ruleset: Ruleset, key: str) -> dict[str, Any]:

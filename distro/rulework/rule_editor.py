@@ -95,7 +95,7 @@ def review(draft_id: int, key: str) -> ResponseReturnValue:
     except Refusal as refusal:
         session.rollback()
         return _one(draft_id, key, {"": [str(refusal)]}), refusal.status
-    waiting = publish.unreviewed(session, draft)
+    waiting = publish.unreviewed(session, draft, clock.today())
     flash(f"Reviewed: {key}. {len(waiting)} of {len(draft.rules)} rules wait for a review.", "success")
     return redirect(url_for("rule_editor.one", draft_id=draft_id, key=key), code=303)
 
@@ -226,7 +226,7 @@ def _one(draft_id: int, key: str, errors: Errors) -> str:
     draft = publish.find(session, draft_id)
     rule = rule_of(draft, key)
     keys = [each["key"] for each in draft.rules]
-    unreviewed = set(publish.unreviewed(session, draft))
+    unreviewed = set(publish.unreviewed(session, draft, clock.today()))
     after = draft.rules[keys.index(key) + 1 :] + draft.rules[: keys.index(key)]
     return render_template(
         "drafts/rule.html",

@@ -26,6 +26,7 @@ PAGE = 100  # rules on a page
 OLDEST = 120  # years
 blueprint = Blueprint("rules", __name__, url_prefix="/rules")
 guard(blueprint, *WRITERS)
+blueprint.add_app_template_filter(atlas.effect_words, "effect_words")
 
 
 @blueprint.get("/")
