@@ -1,16 +1,19 @@
 """Settings, read once from the environment. Any NAME may be given as NAME_FILE, a file that holds it."""
 
 import os
-import secrets
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from flask import current_app
 
 from distro.errors import SettingWrong
+from distro.files import own_secret
+
+STAFF_ONLY = ("KEYRING_SECRET", "KEYRING_SECRET_COMMAND", "KEYRING_COPY", "STAFF_SECRET_KEY", "OIDC_CLIENT_SECRET")
+OURS = (*STAFF_ONLY, "SECRET_KEY", "SECRET_KEY_OLD", "DATABASE_URL")  # no command that we start needs to know
 
 
 class Surface(StrEnum):
@@ -26,21 +29,37 @@ class Settings:
     """One instance of the service: where its state lies and whom it talks to."""
 
     instance: Path
-    database_url: str
-    secret_key: str
+    database_url: str = field(repr=False)
+    secret_key: str = field(repr=False)  # of forms and codes; public and staff machines share it
+    secret_key_old: str = field(default="", repr=False)  # the one before it: its codes and proofs are still believed
     surface: Surface = Surface.ALL
     smtp_host: str = ""
     smtp_port: int = 25
+    smtp_tls: str = ""  # starttls, tls or none; empty: starttls, but on this machine none
     mail_from: str = "supplies@localhost"
     demo: bool = False
     https: bool = False
+    public_url: str = ""  # such as https://supplies.example.org; its host answers the participants' pages alone
+    staff_url: str = ""  # the same for staff
+    proxies: int = 0  # how many reverse proxies stand before us, whose X-Forwarded-For is believed
+    keyring_copy: Path | None = None
+    keyring_secret: str = field(default="", repr=False)
+    keyring_command: str = field(default="", repr=False)
+    effort_bits: int = 0  # of the small proof of work on the check page; 0: off
+    root_key: str = ""
+    staff_key: str = field(default="", repr=False)
+    anchor_file: Path | None = None
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = field(default="", repr=False)
 
     @classmethod
     def from_env(
         cls, env: Mapping[str, str] = os.environ, *, instance: Path | None = None, **overrides: object
     ) -> "Settings":
-        """Read DISTRO_INSTANCE, DATABASE_URL, SECRET_KEY, DISTRO_SURFACE, SMTP_HOST, SMTP_PORT, MAIL_FROM,
-        DISTRO_DEMO and DISTRO_HTTPS; `instance` and `overrides` win over the environment.
+        """Read the settings that the README lists; `instance` and `overrides` win over the environment.
+
+        What only staff processes need is not read on the public surface, and no secret of theirs is made there.
 
         Raises SettingWrong with the name of the setting that cannot be used.
         """
@@ -50,21 +69,32 @@ class Settings:
             surface = Surface(_read(env, "DISTRO_SURFACE", "all"))
         except ValueError:
             raise SettingWrong(name="DISTRO_SURFACE", problem="use public, staff or all") from None
-        port = _read(env, "SMTP_PORT", "25")
-        if not (port.isdecimal() and len(port) <= 5 and 1 <= int(port) <= 65_535):
-            raise SettingWrong(name="SMTP_PORT", problem="use a whole number from 1 to 65535, such as 25")
         values: dict[str, object] = {
             "instance": instance,
             "database_url": _read(env, "DATABASE_URL", f"sqlite:///{instance / 'distro.sqlite3'}"),
-            "secret_key": _read(env, "SECRET_KEY", "") or _own_secret(instance / "secret.key"),
+            "secret_key": _read(env, "SECRET_KEY", "") or own_secret(instance / "secret.key"),
+            "secret_key_old": _read(env, "SECRET_KEY_OLD", ""),
             "surface": surface,
             "smtp_host": _read(env, "SMTP_HOST", ""),
-            "smtp_port": int(port),
+            "smtp_port": _read_number(env, "SMTP_PORT", 25, 1, 65_535),
+            "smtp_tls": _read_choice(env, "SMTP_TLS", ("starttls", "tls", "none")),
             "mail_from": _read(env, "MAIL_FROM", "supplies@localhost"),
             "demo": _read(env, "DISTRO_DEMO", "1" if demo_mark.exists() else "") == "1",
             "https": _read(env, "DISTRO_HTTPS", "") == "1",
+            "public_url": _read_url(env, "PUBLIC_URL"),
+            "staff_url": _read_url(env, "STAFF_URL"),
+            "proxies": _read_number(env, "DISTRO_PROXIES", 0, 0, 9),
+            "effort_bits": _read_number(env, "EFFORT_BITS", 0, 0, 22),
+            "root_key": _read(env, "ROOT_KEY", ""),
         }
+        if overrides.get("surface", surface) is not Surface.PUBLIC:
+            values |= _read_staff(env, instance)
         return cls(**{**values, **overrides})  # type: ignore[arg-type]
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The secrets whose codes are believed, the present one first; what is new is made under that."""
+        return (self.secret_key, self.secret_key_old) if self.secret_key_old else (self.secret_key,)
 
     @property
     def keyring(self) -> Path:
@@ -73,13 +103,23 @@ class Settings:
 
     @property
     def public_keys(self) -> Path:
-        """The public halves, which intake needs."""
+        """The signed list of public halves, which intake needs."""
         return self.instance / "public-keys.json"
+
+    @property
+    def root_pub(self) -> Path:
+        """The public half of the root that signs the list, where ROOT_KEY does not pin it."""
+        return self.instance / "root.pub"
 
     @property
     def spool(self) -> Path:
         """Sealed requests taken while the database was away."""
         return self.instance / "spool"
+
+    @property
+    def forgotten(self) -> Path:
+        """Which orders were cancelled or erased of late, for after a restore."""
+        return self.instance / "forgotten.jsonl"
 
     @property
     def mailbox(self) -> Path:
@@ -93,6 +133,12 @@ def current_settings() -> Settings:
     return settings
 
 
+def without_secrets(env: Mapping[str, str], names: Iterable[str] = OURS) -> dict[str, str]:
+    """An environment for a child process that must not inherit these settings, nor the files that hold them."""
+    hidden = {form for name in names for form in (name, f"{name}_FILE")}
+    return {name: value for name, value in env.items() if name not in hidden}
+
+
 def _read(env: Mapping[str, str], name: str, default: str) -> str:
     path = env.get(f"{name}_FILE")
     if path:
@@ -103,14 +149,37 @@ def _read(env: Mapping[str, str], name: str, default: str) -> str:
     return env.get(name, default)
 
 
-def _own_secret(path: Path) -> str:
-    """A secret made on first use and kept in the instance, mode 0600; of two processes that begin, one makes it."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        mine = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        with os.fdopen(os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
-        with suppress(FileExistsError):
-            os.link(mine, path)  # whole, or not at all
-        mine.unlink()
-    return path.read_text().strip()
+def _read_staff(env: Mapping[str, str], instance: Path) -> dict[str, object]:
+    """What only staff processes need."""
+    copy, anchor = _read(env, "KEYRING_COPY", ""), _read(env, "AUDIT_ANCHOR_FILE", "")
+    return {
+        "keyring_copy": Path(copy).resolve() if copy else None,
+        "keyring_secret": _read(env, "KEYRING_SECRET", ""),
+        "keyring_command": _read(env, "KEYRING_SECRET_COMMAND", ""),
+        "staff_key": _read(env, "STAFF_SECRET_KEY", "") or own_secret(instance / "staff-secret.key"),
+        "anchor_file": Path(anchor).resolve() if anchor else None,
+        "oidc_issuer": _read_url(env, "OIDC_ISSUER"),
+        "oidc_client_id": _read(env, "OIDC_CLIENT_ID", ""),
+        "oidc_client_secret": _read(env, "OIDC_CLIENT_SECRET", ""),
+    }
+
+
+def _read_number(env: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    typed = _read(env, name, str(default))
+    if not (typed.isdecimal() and len(typed) <= len(str(most)) and least <= int(typed) <= most):
+        raise SettingWrong(name=name, problem=f"use a whole number from {least} to {most}, such as {default}")
+    return int(typed)
+
+
+def _read_choice(env: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    typed = _read(env, name, "")
+    if typed and typed not in choices:
+        raise SettingWrong(name=name, problem=f"use {', '.join(choices[:-1])} or {choices[-1]}")
+    return typed
+
+
+def _read_url(env: Mapping[str, str], name: str) -> str:
+    typed = _read(env, name, "").rstrip("/")
+    if typed and (urlsplit(typed).scheme not in ("http", "https") or not urlsplit(typed).hostname):
+        raise SettingWrong(name=name, problem="use a whole address such as https://supplies.example.org")
+    return typed

@@ -27,6 +27,8 @@ class Item(Base):
     unit: Mapped[str] = mapped_column(String(40))
     letter: Mapped[str] = mapped_column(String(2), unique=True)  # stands for the item on slips
     requestable: Mapped[bool] = mapped_column(default=True)  # participants can ask for it
+    household_most: Mapped[int | None]  # units a household may get in `household_days` before a person looks
+    household_days: Mapped[int | None]
     most_per_request: Mapped[int] = mapped_column(default=2)
     min_life_days: Mapped[int] = mapped_column(default=60)  # life a lot must have left when we send it
     gtin: Mapped[str | None] = mapped_column(String(14), unique=True)
@@ -34,6 +36,17 @@ class Item(Base):
     form: Mapped[str] = mapped_column(String(3), default="")  # otc or rx, for medicines (USPS Publication 52, 473)
     analytes: Mapped[list[str]] = mapped_column(default=list)  # what a test strip finds: fentanyl, xylazine
     position: Mapped[int] = mapped_column(default=0)
+
+    @property
+    def household_limit(self) -> dict[str, int] | None:
+        """`household_most` units in `household_days`, as the catalog file writes it; None: no limit."""
+        if self.household_most is None or self.household_days is None:
+            return None
+        return {"units": self.household_most, "days": self.household_days}
+
+    @household_limit.setter
+    def household_limit(self, limit: dict[str, int] | None) -> None:
+        self.household_most, self.household_days = (limit["units"], limit["days"]) if limit else (None, None)
 
 
 class KitComponent(Base):

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from flask_babel import lazy_gettext as _l
@@ -99,6 +100,30 @@ def nonce_tag(secret: str, nonce: bytes) -> bytes:
 def code_tag(secret: str, code: str) -> bytes:
     """What the database keeps of a claim code, 32 bytes; `code` as `claim_code` writes it."""
     return _keyed(secret, "code tag", code.encode())
+
+
+def code_tags(secrets_: Sequence[str], code: str) -> list[bytes]:
+    """The tags a code may be kept by, one for each secret that is believed."""
+    return [code_tag(secret, code) for secret in secrets_]
+
+
+def secret_of(secrets_: Sequence[str], code: str, tag: bytes) -> str:
+    """The one of the secrets under which this is the tag of the code; the first if it is none of them."""
+    fitting = (secret for secret in secrets_ if hmac.compare_digest(code_tag(secret, code), tag))
+    return next(fitting, secrets_[0])
+
+
+def change_token(secret: str, code: str) -> bytes:
+    """What shows the scheduler that a code was typed to change its order, 32 bytes; `code` as `claim_code` writes it.
+
+    The database keeps only its hash, `change_tag`, so who reads the database cannot cancel or erase anything.
+    """
+    return _keyed(secret, "change token", code.encode())
+
+
+def change_tag(token: bytes) -> bytes:
+    """What the database keeps of a change token, 32 bytes."""
+    return hashlib.sha256(token).digest()
 
 
 def new_number() -> str:

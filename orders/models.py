@@ -1,11 +1,11 @@
 """What is asked for and what becomes of it. Who asked lies only in `Order.sealed`."""
 
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, LargeBinary, String
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from distro.auth import User
@@ -39,6 +39,9 @@ MOVES: dict[Status, frozenset[Status]] = {
     Status.CANCELLED: frozenset(),
 }
 RESERVING = frozenset({Status.ALLOCATED, Status.PICKING, Status.PACKED})  # states that hold stock
+WHY_NOT = frozenset({"law", "address", "group"})  # why a person says no: see Order.why_not. Never that of a limit
+KEY_LOST = "key lost"  # the same of a request that nobody can read any more
+TOO_OLD = "too old"  # the same of one that nobody could settle in time
 FINAL = frozenset({Status.SHIPPED, Status.DECLINED, Status.CANCELLED})
 
 
@@ -56,13 +59,19 @@ class Order(Base):
     state: Mapped[str] = mapped_column(String(2))
     received_on: Mapped[date]
     closed_on: Mapped[date | None] = mapped_column(index=True)  # shipped, declined or cancelled
-    epoch: Mapped[str] = mapped_column(String(8), index=True)
-    sealed: Mapped[bytes | None] = mapped_column(LargeBinary)  # None once erased
+    epoch: Mapped[str] = mapped_column(String(12), index=True)
+    # The box and the proof that intake or triage wrote its row; None once erased. The public side may not read them.
+    sealed: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True, deferred_group="box")
+    proof: Mapped[bytes | None] = mapped_column(LargeBinary(32), deferred=True, deferred_group="box")
+    change_tag: Mapped[bytes | None] = mapped_column(LargeBinary(32))  # whoever knows the code can make what fits it
+    erased_on: Mapped[date | None]
+    flags: Mapped[list[str]] = mapped_column(default=list)  # why a person looks at it, apart from the law
     ruleset_id: Mapped[int | None]  # the ruleset the last decision came from
     decision: Mapped[dict[str, Any] | None]  # item code -> {effect, reasons}
     released: Mapped[bool] = mapped_column(default=False)  # a person has said yes to what triage held
     released_for: Mapped[list[str]] = mapped_column(default=list)  # the doubts that they had before them
-    note: Mapped[str] = mapped_column(String(200), default="")  # why it is held or declined; nothing personal
+    note: Mapped[str] = mapped_column(String(200), default="")  # why it is held; nothing personal
+    why_not: Mapped[str] = mapped_column(String(16), default="")  # why nothing is sent, as its status page tells it
     site_id: Mapped[int | None] = mapped_column(ForeignKey("sites.id"), index=True)
     packer_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     counted: Mapped[bool] = mapped_column(default=False)  # its demand has been counted
@@ -87,10 +96,42 @@ class Order(Base):
         return list(dict.fromkeys(kept))
 
 
+class Instruction(Base):
+    """What someone with a claim code wants done with their order. The scheduler does it within seconds.
+
+    The public side may only insert it. `token` shows that the code was typed: its hash is the order's `change_tag`.
+    """
+
+    __tablename__ = "instructions"
+    __table_args__ = (UniqueConstraint("order_id", "kind", "token"),)  # asked twice is asked once
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(8))  # cancel, erase
+    token: Mapped[bytes] = mapped_column(LargeBinary(32))
+    asked_at: Mapped[datetime]
+
+    order: Mapped[Order] = relationship()
+
+
+class Household(Base):
+    """The keyed tag of the address an order goes to, under the pepper of its week; it goes when the pepper does."""
+
+    __tablename__ = "households"
+    __table_args__ = (Index("ix_households_week_tag", "week", "tag"),)
+
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), primary_key=True)
+    week: Mapped[str] = mapped_column(String(8))
+    tag: Mapped[bytes] = mapped_column(
+        LargeBinary(4)
+    )  # short on purpose: a person decides, so a collision harms no one
+
+
 class Line(Base):
     """So many of an item."""
 
     __tablename__ = "lines"
+    __table_args__ = (UniqueConstraint("order_id", "item_id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), index=True)

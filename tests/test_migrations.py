@@ -4,6 +4,8 @@ import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from secrets import token_bytes
+from uuid import uuid4
 
 import flask_migrate
 import pytest
@@ -20,6 +22,8 @@ from distro.config import Settings
 from distro.db import Base, db
 from geo import publish, rulefile
 from geo.models import Ruleset
+from orders.intake import proof_of
+from orders.models import Order
 from tests.conftest import Databases
 
 A_BALANCE = "INSERT INTO balances (lot_id, site_id, bin_id, on_hand, reserved) VALUES (1, 1, 1, :on_hand, :reserved)"
@@ -47,6 +51,11 @@ OLD_RULE = (
     " sentence_es, note) VALUES (1, 2, 'CA-x', 'CA', 'county', '[\"syringe-kit\"]', 'allow', 18, '[]', 'program:CA',"
     " '2027-01-01', 'Code 1', 'A page', '', '2026', 'high', 'program_only', 'jo', '2026-01-02',"
     " 'She said \"no\"\\: all of it', 'No', '')"
+)
+OLD_ORDER = (
+    "INSERT INTO orders (id, uid, number, nonce_tag, code_tag, status, state, received_on, epoch, sealed, released,"
+    " released_for, note, counted) VALUES (1, :uid, '1', :tag, :tag, 'received', 'OH', '2026-11-20', '2026-W47',"
+    " :sealed, false, '[]', '', false)"
 )
 REBUILD = """
 with op.batch_alter_table("funds") as batch:
@@ -129,6 +138,22 @@ def test_rulesets_of_the_first_schema_become_files_that_say_the_same(app: Flask)
     with db.engine.begin() as connection:
         kept = connection.execute(text("SELECT status, count(*) FROM rulesets GROUP BY status ORDER BY status")).all()
     assert [tuple(row) for row in kept] == [("draft", 1), ("retired", 2)]  # nothing is live by half
+
+
+def test_what_was_stored_before_rows_were_proven_is_believed(app: Flask) -> None:
+    flask_migrate.upgrade(revision="0002")
+    with db.engine.begin() as connection:
+        for statement in (*WHAT_A_BALANCE_NEEDS[:2], OLD_ORDER, OLD_ORDER.replace("1, ", "2, ", 1).replace("'1", "'2")):
+            connection.execute(text(statement), {"uid": uuid4().hex, "sealed": b"a box", "tag": token_bytes(32)})
+        connection.execute(text("INSERT INTO lines (id, order_id, item_id, quantity) VALUES (1, 1, 1, 2)"))
+        connection.execute(text("UPDATE orders SET sealed = NULL WHERE id = 2"))
+    flask_migrate.upgrade()
+    old, erased = db.session.scalars(select(Order).order_by(Order.id))
+    assert old.proof == proof_of("of no value", old, b"a box") and old.erased_on is None and old.flags == []
+    assert erased.proof is None and erased.erased_on is not None
+    old.lines[0].quantity = 3
+    assert old.proof != proof_of("of no value", old, b"a box")
+    db.session.rollback()
 
 
 def test_down_leaves_nothing_and_up_again_makes_all(app: Flask) -> None:

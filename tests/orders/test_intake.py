@@ -3,7 +3,7 @@
 import json
 import secrets
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -14,11 +14,12 @@ from sqlalchemy import create_engine, func, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from distro import clock, jobs, keyring
+from distro import clock, jobs
 from distro.config import Settings
 from distro.db import db
 from distro.errors import Unavailable
-from orders import intake, spool
+from distro.keys import keyring
+from orders import identity, intake, spool
 from orders.intake import Person, SealedRequest
 from orders.models import Order, Status
 from tests.depot import Depot
@@ -38,22 +39,26 @@ def sealed(settings: Settings, nonce: bytes = b"sixteen bytes 16") -> SealedRequ
     )
 
 
+def store(depot: Depot, request: SealedRequest) -> bool:
+    return intake.store(depot.session, request, secret=depot.settings.secret_key)
+
+
 def orders(depot: Depot) -> int:
     return depot.session.scalar(select(func.count()).select_from(Order)) or 0
 
 
 def test_it_is_stored_sealed_and_opens_again(depot: Depot) -> None:
-    assert intake.store(depot.session, sealed(depot.settings))
+    assert store(depot, sealed(depot.settings))
     order = depot.session.scalars(select(Order)).one()
     assert order.status == Status.RECEIVED and [line.quantity for line in order.lines] == [2]
     assert order.sealed is not None and b"Robin" not in order.sealed
-    text = keyring.open_box(depot.settings.keyring, order.epoch, order.uid, order.sealed)
+    text = keyring.open_box(depot.ring, order.epoch, order.uid, order.sealed)
     assert Person.from_text(text) == ROBIN
 
 
 def test_one_form_is_one_order(depot: Depot) -> None:
-    assert intake.store(depot.session, sealed(depot.settings))
-    assert not intake.store(depot.session, sealed(depot.settings))
+    assert store(depot, sealed(depot.settings))
+    assert not store(depot, sealed(depot.settings))
     depot.session.commit()
     assert orders(depot) == 1
 
@@ -63,7 +68,7 @@ def test_one_form_sent_by_eight_at_once_is_one_order(app: Flask, depot: Depot) -
 
     def send() -> None:
         with app.app_context():
-            stored.append(intake.store(db.session(), sealed(depot.settings)))
+            stored.append(intake.store(db.session(), sealed(depot.settings), secret=depot.settings.secret_key))
             db.session.commit()
             db.session.remove()
 
@@ -112,20 +117,39 @@ def test_a_spool_that_cannot_be_written_takes_nothing(depot: Depot) -> None:
 def test_a_number_that_is_taken_is_drawn_again(depot: Depot) -> None:
     first = sealed(depot.settings)
     second = replace(sealed(depot.settings, secrets.token_bytes(16)), number=first.number)
-    assert intake.store(depot.session, first) and intake.store(depot.session, second)
+    assert store(depot, first) and store(depot, second)
     depot.session.commit()
     numbers = set(depot.session.scalars(select(Order.number)))
     assert len(numbers) == 2 and first.number in numbers
+    for order in depot.session.scalars(select(Order)):  # the new number is proven too
+        assert identity.open_person(order, depot.keys) == ROBIN
+
+
+def test_what_an_older_version_spooled_is_proven_when_it_is_stored(depot: Depot) -> None:
+    """No proof, no flags and no tag of the change token; our own disk is believed. A wrong proof is not."""
+    depot.shelve(quantity=10)
+    old = asdict(sealed(depot.settings))
+    for name in ("flags", "proof", "change_tag"):
+        del old[name]
+    forged = replace(sealed(depot.settings, secrets.token_bytes(16)), state="MN")
+    depot.settings.spool.mkdir()
+    (depot.settings.spool / "old.json").write_text(json.dumps(old))
+    (depot.settings.spool / "forged.json").write_text(json.dumps(asdict(forged)))
+    jobs.drain_spool(depot.session, depot.settings)
+    depot.settle()
+    found = {order.number: order for order in depot.session.scalars(select(Order))}
+    assert found[old["number"]].status == Status.ALLOCATED and found[old["number"]].change_tag is None
+    assert found[forged.number].status == Status.HELD
 
 
 def test_any_other_clash_is_never_taken_for_stored(depot: Depot) -> None:
     first = sealed(depot.settings)
-    intake.store(depot.session, first)
+    store(depot, first)
     depot.session.commit()
     other = sealed(depot.settings, secrets.token_bytes(16))
     for clash in (replace(other, uid=first.uid), replace(other, code_tag=first.code_tag)):
         with pytest.raises(IntegrityError):
-            intake.store(depot.session, clash)
+            store(depot, clash)
         depot.session.rollback()
     assert orders(depot) == 1
 
