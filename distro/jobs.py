@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.blocking import BlockingScheduler
@@ -10,18 +11,22 @@ from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, undefer_group
 
-from distro import audit, clock, keyring, outbox, slots
+from distro import anchors, audit, clock, outbox, record, slots
 from distro.config import Settings
 from distro.db import db, forget_freed_pages
 from distro.errors import where_it_broke
+from distro.keys import keyring, keywatch
+from distro.keys.keylist import PublicKeys
+from distro.keys.keyring import Keyring
 from geo import endings, expiry, referrals
 from geo.publish import NoRules
 from inventory import alerts
 from inventory.ledger import NotEnough
-from orders import retention, spool, tables, triage
+from orders import forgotten, household, instructions, keyloss, retention, shredding, spool, tables, triage
 from orders.authority import laws
+from orders.identity import Keys
 from orders.intake import store
 from orders.models import Order, Status
 from orders.workflow import AlreadyMoved
@@ -43,8 +48,8 @@ def drain_spool(session: Session, settings: Settings) -> None:
     A file that cannot be stored, say for an item no longer in the catalog, stays for a person.
     """
     for path, request in spool.waiting(settings.spool):
-        with _apart(session, f"spool file {path.name[:12]} stays for a person"):
-            store(session, request)
+        with _apart(session, f"spool file {path.name[:24]} stays for a person"):
+            store(session, request, secret=settings.secret_key)
             session.commit()
             path.unlink(missing_ok=True)
 
@@ -113,17 +118,45 @@ def deliver_mail(session: Session, settings: Settings) -> None:
 
 
 def keep_house(session: Session, settings: Settings) -> None:
-    """Make the keys of the weeks ahead; erase what is due; destroy keys no address needs."""
-    now = clock.now()
-    keyring.make_keys(settings.keyring, settings.public_keys, now.date())
-    for epoch in keyring.lost_weeks(settings.keyring, settings.public_keys, now.date()):
-        log.error("no private key for %s that fits its public one: put it back, or its requests stay closed", epoch)
+    """Make the keys of the weeks ahead; erase what is due; reseal boxes of past weeks, then destroy their keys."""
+    now, ring, public = clock.now(), Keyring.of(settings), PublicKeys.of(settings)
+    used, lost = keyloss.used(session, settings.spool), keyloss.problems(session, ring, public, now.date())
+    keywatch.tend(session, settings, at=now, used=used, known=lost)
+    steady = slots.is_steady(session, now)
+    session.commit()
     if slots.claim(session, "housekeeping", slots.slot_of(now, HOUSEKEEPING_EVERY)):
-        retention.erase_due(session, now.date())
-        session.commit()  # first, so that no key dies before its addresses are gone
+        _erase(session, settings, now, steady=steady)
+        with _apart(session, "household tags"):
+            household.expire(session, ring, at=now)
+            session.commit()
+        spool.forget_old(settings.spool, now - shredding.TIME_TO_MEND)
         if not forget_freed_pages(db.engine):
             log.warning("the database was busy: copies of erased rows stay in its log until the next hour")
-        retention.destroy_keys(session, settings.keyring, settings.spool, at=now)
+    session.commit()
+    broken = _reseal(session, settings)
+    if steady:
+        _destroy_keys(session, settings, broken)
+
+
+def follow_instructions(session: Session, settings: Settings) -> None:
+    """Cancel and erase what people with a code asked for on the public pages, each by itself."""
+    erased = False
+    for instruction_id in instructions.waiting(session):
+        with _apart(session, f"instruction {instruction_id}"):
+            done = instructions.carry_out(session, instruction_id, at=clock.now())
+            forgotten.note(settings.forgotten, [done] if done else [], clock.today())
+            session.commit()
+            erased |= done is not None and done[1] == instructions.ERASE
+    session.commit()
+    if erased:
+        forget_freed_pages(db.engine)  # what is left of them in the log goes within the hour
+
+
+def keep_record(session: Session, settings: Settings) -> None:
+    """Bring the end of the record out of the host once a day, and write the admins who saw what once a month."""
+    anchors.leave(session, settings.anchor_file, at=clock.now())
+    session.commit()
+    record.write_mail(session, at=clock.now())
     session.commit()
 
 
@@ -131,10 +164,12 @@ JOBS: dict[Job, int] = {  # seconds between runs; at the start each runs once, i
     drain_spool: 2,  # before keep_house, which destroys keys
     keep_house: 600,
     compile_rules: 10,
+    follow_instructions: 1,
     check_requests: 1,
     retry_waiting: 10,
     check_stock: 60,
     remind_staff: 600,
+    keep_record: 600,
     deliver_mail: 3,
 }
 
@@ -169,6 +204,42 @@ def run_scheduler(app: Flask, settings: Settings) -> None:
         scheduler.start()
 
 
+def _erase(session: Session, settings: Settings, now: datetime, *, steady: bool) -> None:
+    """Close what is open for too long and erase what is due, by the clock."""
+    if steady:
+        retention.decline_old(session, at=now)
+    due = retention.erase_due(session, at=now)
+    forgotten.note(settings.forgotten, [(number, instructions.ERASE) for number in due], now.date())
+    outbox.forget_old(session, now - retention.KEEP_MAIL)
+    session.commit()  # first, so that nothing erased is sealed anew
+    forgotten.prune(settings.forgotten, now.date())
+
+
+def _reseal(session: Session, settings: Settings) -> dict[str, set[int]]:
+    """Seal the boxes of keys out of use to the present week's; gives the orders whose box did not open, by epoch."""
+    keys, public, now = Keys.of(settings), PublicKeys.of(settings), clock.now()
+    broken: dict[str, set[int]] = {}
+    for epoch in shredding.out_of_use(keys.ring, public, now.date()):
+        done = shredding.reseal(session, keys, public, epoch, at=now)
+        session.commit()
+        broken[epoch] = set(done.broken)
+        while done.more:
+            done = shredding.reseal(session, keys, public, epoch, after=done.last_id, at=now)
+            session.commit()
+            broken[epoch] |= set(done.broken)
+    return broken
+
+
+def _destroy_keys(session: Session, settings: Settings, broken: dict[str, set[int]]) -> None:
+    """Destroy the keys whose time has come, each with its line in the audit record."""
+    ring, public, now = Keyring.of(settings), PublicKeys.of(settings), clock.now()
+    shredding.note_gone(session, ring, at=now)
+    session.commit()
+    for epoch in shredding.keys_to_destroy(session, ring, public, settings.spool, broken=broken, at=now):
+        shredding.destroy_key(session, ring, epoch, at=now)
+        session.commit()
+
+
 def _settle(session: Session, settings: Settings, order_ids: list[int], lost: Collection[str]) -> None:
     """Settle each of these orders by itself; those of the `lost` weeks stay as they are."""
     closed = set(session.scalars(select(Order.id).where(Order.status.in_(OPEN), Order.epoch.in_(lost))))
@@ -176,10 +247,11 @@ def _settle(session: Session, settings: Settings, order_ids: list[int], lost: Co
     if not order_ids:
         return
     touched: set[tuple[int, int]] = set()
-    desk = triage.Desk(settings.keyring, laws(session), clock.now())
+    desk = triage.Desk(Keys.of(settings), laws(session), clock.now())
     for order_id in order_ids:
         with _apart(session, f"order {order_id}"):
-            order = session.get_one(Order, order_id, populate_existing=True)  # the list may be old by now
+            # Read anew, since the list may be old by now.
+            order = session.get_one(Order, order_id, populate_existing=True, options=[undefer_group("box")])
             triage.settle(session, order, desk)
             session.commit()
             if order.site_id is not None:
@@ -195,8 +267,8 @@ def _lost_weeks(session: Session, settings: Settings) -> dict[str, int]:
     return {
         epoch: requests
         for epoch, requests in session.execute(query.group_by(Order.epoch).order_by(Order.epoch))
-        if not keyring.has_key(settings.keyring, epoch)
-        and not audit.count(session, action=retention.DESTROY_KEY, subject=epoch)
+        if not keyring.has_key(Keyring.of(settings), epoch)
+        and not audit.count(session, action=shredding.DESTROY_KEY, subject=epoch)
     }
 
 

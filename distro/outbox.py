@@ -1,6 +1,7 @@
 """Messages written in the transaction of what they tell, and delivered afterwards by a job."""
 
 import smtplib
+import ssl
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
@@ -13,6 +14,7 @@ from distro.db import Base
 
 GIVE_UP_AFTER = 12  # tries; with the waits below that is about a day and a half
 CLAIM_LIVES = timedelta(minutes=5)  # much longer than a mail takes
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 TIMEOUT_S = 10  # how long the mail server may be silent
 _LONGEST_WAIT = timedelta(hours=6)
 
@@ -77,11 +79,28 @@ def send(settings: Settings, mail: Mail) -> Exception | None:
         letter = EmailMessage()
         letter["From"], letter["To"], letter["Subject"] = settings.mail_from, mail.to, mail.subject
         letter.set_content(mail.body)
-        with smtplib.SMTP(settings.smtp_host, settings.smtp_port, timeout=TIMEOUT_S) as server:
+        with _server(settings) as server:
             server.send_message(letter)
     except Exception as problem:  # also an address that no header can hold: the next mail must leave nevertheless
         return problem
     return None
+
+
+def _server(settings: Settings) -> smtplib.SMTP:
+    """A connection to SMTP_HOST, by TLS that proves it. Raises SMTPException or OSError, before anything was said."""
+    host, port, how = settings.smtp_host, settings.smtp_port, settings.smtp_tls
+    if not how:
+        how = "none" if host in LOOPBACK else "starttls"
+    if how == "tls":
+        return smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_S, context=ssl.create_default_context())
+    server = smtplib.SMTP(host, port, timeout=TIMEOUT_S)
+    try:
+        if how == "starttls":
+            server.starttls(context=ssl.create_default_context())
+    except BaseException:
+        server.close()
+        raise
+    return server
 
 
 def record(session: Session, message_id: int, problem: Exception | None, at: datetime) -> None:
@@ -105,6 +124,16 @@ def stuck(session: Session) -> list[Message]:
     """Messages given up, or tried without success so far: what a manager should see."""
     query = select(Message).where(Message.sent_at.is_(None), Message.tries > 0).order_by(Message.id)
     return list(session.scalars(query))
+
+
+def forget_old(session: Session, before: datetime) -> None:
+    """Give up what was written before an instant and never left, and empty its text."""
+    session.execute(
+        update(Message)
+        .where(Message.sent_at.is_(None), Message.created_at < before, Message.body != "")
+        .values(due_at=None, body="", problem="too old")
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _wait(tries: int) -> timedelta:

@@ -1,27 +1,36 @@
-"""When an address dies. Published rule: 30 days after shipping, 7 after cancel or decline, at once on request."""
+"""When an address dies. Published rule: 30 days after shipping, 7 after cancel or decline, at once on request.
 
+An order that no one has settled in `OPEN_MOST` is declined, so that it comes under the rule too.
+
+Every copy of it in every backup dies with its week's key, `WEEKS_IN_BACKUPS` later at most: see `shredding`.
+"""
+
+from contextlib import suppress
 from datetime import date, datetime, timedelta
-from pathlib import Path
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, delete, null, select, update
 from sqlalchemy.orm import Session
 
-from distro import audit, keyring
-from distro.clock import week_of
-from orders import spool, workflow
-from orders.models import FINAL, Order, Status
+from distro import audit
+from orders import workflow
+from orders.models import FINAL, TOO_OLD, Household, Order, Status
 
 KEEP_AFTER_SHIPPING = timedelta(days=30)
 KEEP_AFTER_STOPPING = timedelta(days=7)
-TIME_TO_MEND = timedelta(weeks=6)  # for a person to mend a spool file that cannot be read
-DESTROY_KEY = "destroy key"  # the action in the audit record; its subject is the week
+KEYS_LIVE = timedelta(weeks=2)  # how long a week's key stays after its week: a backup younger than that loses nothing
+# The week an address was sealed in may have just begun when it is erased, and its key dies at `shredding.LATEST`.
+WEEKS_IN_BACKUPS = 2 + KEYS_LIVE.days // 7
+OPEN_MOST = timedelta(days=90)  # from the day it came in until it is promised stock
+LONGEST = timedelta(days=150)  # from the day it came in until the address of a closed one goes, whatever else it says
+KEEP_MAIL = timedelta(days=30)  # the text of a mail that never left
 
 
 def erase_date(order: Order) -> date | None:
     """The day the address goes; None while the order is open."""
     if order.closed_on is None:
         return None
-    return order.closed_on + (KEEP_AFTER_SHIPPING if order.status == Status.SHIPPED else KEEP_AFTER_STOPPING)
+    keep = KEEP_AFTER_SHIPPING if order.status == Status.SHIPPED else KEEP_AFTER_STOPPING
+    return min(order.closed_on + keep, order.received_on + LONGEST)
 
 
 def erase(session: Session, order: Order, *, at: datetime) -> None:
@@ -31,41 +40,50 @@ def erase(session: Session, order: Order, *, at: datetime) -> None:
     """
     if order.status not in FINAL:
         workflow.cancel(session, order, by="participant", at=at)
-    order.sealed = None
+    _forget(session, Order.id == order.id, at.date())
+    session.expire(order)
     audit.record(session, actor="system", action="erase", subject=order.document, reason="asked for", at=at)
 
 
-def erase_due(session: Session, today: date) -> int:
-    """Erase every address past its date; gives back how many."""
+def decline_old(session: Session, *, at: datetime) -> int:
+    """Decline what was open for longer than `OPEN_MOST`, each with a line in the record; gives back how many."""
+    old = select(Order).where(
+        Order.status.in_([Status.RECEIVED, Status.HELD, Status.WAITING]), Order.received_on < at.date() - OPEN_MOST
+    )
+    declined = 0
+    for order in session.scalars(old.order_by(Order.id)).all():
+        with suppress(workflow.AlreadyMoved):  # somebody settles it just now
+            workflow.move(session, order, Status.DECLINED, closed_on=at.date(), note="", why_not=TOO_OLD)
+            reason = f"open for more than {OPEN_MOST.days} days"
+            audit.record(session, actor="system", action="decline", subject=order.document, reason=reason, at=at)
+            declined += 1
+    return declined
+
+
+def erase_due(session: Session, *, at: datetime) -> list[str]:
+    """Erase every address past its date, with one line in the audit record; gives back the numbers of the orders."""
+    today = at.date()
     shipped = (Order.status == Status.SHIPPED) & (Order.closed_on <= today - KEEP_AFTER_SHIPPING)
     stopped = Order.status.in_([Status.CANCELLED, Status.DECLINED]) & (Order.closed_on <= today - KEEP_AFTER_STOPPING)
-    erased = session.scalars(
+    late = Order.status.in_(FINAL) & (Order.received_on <= today - LONGEST)
+    erased = _forget(session, shipped | stopped | late, today)
+    if erased:
+        reason = f"{len(erased)} past their date"
+        audit.record(session, actor="system", action="erase", subject="addresses", reason=reason, at=at)
+    return erased
+
+
+def _forget(session: Session, which: ColumnElement[bool], today: date) -> list[str]:
+    """Empty all that came from a person or says why they were looked at. What, which state and which days stay."""
+    erased = session.execute(
         update(Order)
-        .where(Order.sealed.is_not(None), shipped | stopped)
-        .values(sealed=None)
-        .returning(Order.id)
+        .where(Order.erased_on.is_(None), which)
+        .values(
+            sealed=None, proof=None, erased_on=today, decision=null(), released_for=[], flags=[], note="", why_not=""
+        )
+        .returning(Order.id, Order.number)
         .execution_options(synchronize_session=False)
     ).all()
-    return len(erased)
-
-
-def keys_to_destroy(session: Session, directory: Path, spooled: Path, today: date) -> list[str]:
-    """Past weeks whose last address is erased: their keys can go, and every copy of a box with them.
-
-    `spooled` is the spool's folder: what lies there needs its key too. While a file there cannot be read, the keys
-    of the last six weeks stay, since it may need any of them.
-    """
-    waiting = spool.epochs(spooled)  # before the database: a file stored meanwhile is then seen there
-    in_use = set(session.scalars(select(Order.epoch).where(Order.sealed.is_not(None)).group_by(Order.epoch)))
-    newest = week_of(today - (TIME_TO_MEND if waiting is None else timedelta(weeks=1)))  # last week's may be on the way
-    needed = in_use | (waiting or set())
-    return [epoch for epoch in keyring.private_weeks(directory) if epoch < newest and epoch not in needed]
-
-
-def destroy_keys(session: Session, directory: Path, spooled: Path, *, at: datetime) -> list[str]:
-    """Destroy the keys no address needs any more, with a line in the audit record for each; gives back their weeks."""
-    unneeded = keys_to_destroy(session, directory, spooled, at.date())
-    destroyed = [epoch for epoch in unneeded if keyring.destroy(directory, epoch)]
-    for epoch in destroyed:
-        audit.record(session, actor="system", action=DESTROY_KEY, subject=epoch, reason="no address needs it", at=at)
-    return destroyed
+    for few in (erased[start : start + 500] for start in range(0, len(erased), 500)):
+        session.execute(delete(Household).where(Household.order_id.in_([order_id for order_id, _number in few])))
+    return [number for _order_id, number in erased]

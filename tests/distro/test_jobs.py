@@ -12,8 +12,11 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from distro import audit, clock, jobs, keyring, slots
+from distro import audit, clock, jobs, slots
 from distro.config import Settings
+from distro.keys import keylist, keyring, sealing
+from distro.keys.keylist import PublicKeys
+from orders.intake import proof_of
 from orders.models import Order, Status
 from tests.depot import Depot
 
@@ -25,6 +28,20 @@ def test_a_slot_is_done_once(session: Session) -> None:
     assert not slots.claim(session, "reorder", NOON)
     assert not slots.claim(session, "reorder", NOON - timedelta(minutes=15))
     assert slots.claim(session, "reorder", NOON + timedelta(minutes=15))
+
+
+def test_a_slot_that_a_wrong_clock_left_in_the_future_stops_no_job(session: Session) -> None:
+    assert slots.claim(session, "reorder", NOON + timedelta(days=400))
+    assert slots.claim(session, "reorder", NOON) and not slots.claim(session, "reorder", NOON)
+    assert slots.last(session, "reorder") == NOON
+    assert slots.claim(session, "reorder", NOON + timedelta(days=1))
+    assert not slots.claim(session, "reorder", NOON)  # the control: a day ahead is another zone, or another scheduler
+
+
+def test_the_clock_is_steady_after_a_day_without_a_leap_or_a_rest(session: Session) -> None:
+    hours = [0, 1, 20, 24, 40, 41 + 60 * 24, 42 + 60 * 24, 42, 60, 66, 66 + 25, 66 + 51]
+    seen = [slots.is_steady(session, NOON + timedelta(hours=hour)) for hour in hours]
+    assert seen == [False, False, False, True, True, False, False, False, False, True, True, False]
 
 
 def test_a_job_that_fails_leaves_its_slot_free(session: Session) -> None:
@@ -118,7 +135,7 @@ def test_two_schedulers_promise_each_unit_once(app: Flask, depot: Depot, caplog:
 
 def test_with_its_week_s_key_destroyed_a_request_is_kept_for_a_person(depot: Depot) -> None:
     order = depot.request()
-    keyring.destroy(depot.settings.keyring, order.epoch)
+    keyring.destroy(depot.ring, order.epoch)
     audit.record(depot.session, actor="system", action="destroy key", subject=order.epoch, at=clock.now())
     depot.session.commit()
     depot.settle()
@@ -162,7 +179,7 @@ def test_a_published_week_that_nobody_could_open_is_told(depot: Depot, caplog: p
     assert caplog.records == []
     (depot.settings.keyring / f"{clock.week_of(clock.today() + timedelta(weeks=2))}.key").unlink()
     jobs.keep_house(depot.session, depot.settings)
-    assert "no private key for" in caplog.text
+    assert "The private key of" in caplog.text and "is lost" in caplog.text
 
 
 def test_housekeeping_finds_the_spool_already_drained() -> None:
@@ -187,7 +204,10 @@ def test_without_live_rules_requests_wait(app: Flask, settings: Settings, caplog
 
 
 def reseal(depot: Depot, order: Order, text: bytes) -> None:
-    order.sealed = keyring.seal(depot.settings.public_keys, order.epoch, order.uid, text)
+    """Another text for the order's person, as intake would seal it."""
+    _epoch, key = keylist.today(PublicKeys.of(depot.settings), order.received_on)
+    order.sealed = sealing.seal(key, order.epoch, order.uid, text)
+    order.proof = proof_of(depot.settings.secret_key, order, order.sealed)
     depot.session.commit()
 
 

@@ -4,11 +4,19 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+from smtplib import SMTPNotSupportedError
+from ssl import PROTOCOL_TLS_SERVER, SSLContext, SSLError
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import Envelope
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,7 +24,8 @@ from sqlalchemy.orm import Session
 from distro import clock, jobs, outbox
 from distro.config import Settings
 from distro.demo import free_port
-from distro.outbox import Message
+from distro.errors import SettingWrong
+from distro.outbox import Mail, Message
 
 
 class Inbox:
@@ -40,6 +49,80 @@ def inbox(settings: Settings) -> Iterator[tuple[Inbox, Settings]]:
     server.start()
     yield box, replace(settings, smtp_host="127.0.0.1", smtp_port=port)
     server.stop()
+
+
+@pytest.fixture
+def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SSLContext:
+    """A server's certificate for 127.0.0.1, which this process trusts."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 7, now - timedelta(days=1), now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=True)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, SHA256())
+    )
+    plain = PrivateFormat.PKCS8, NoEncryption()
+    (tmp_path / "cert.pem").write_bytes(made.public_bytes(Encoding.PEM))
+    (tmp_path / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, *plain))
+    context = SSLContext(PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+    return context
+
+
+@pytest.mark.parametrize(
+    ("how", "offers", "leaves"),
+    [("starttls", True, True), ("starttls", False, False), ("tls", False, False), ("none", False, True)],
+)
+def test_mail_leaves_by_tls_or_not_at_all(
+    settings: Settings, certificate: SSLContext, how: str, offers: bool, leaves: bool
+) -> None:
+    box, port = Inbox(), free_port()
+    server = Controller(
+        box, hostname="127.0.0.1", port=port, tls_context=certificate if offers else None, require_starttls=offers
+    )
+    server.start()
+    try:
+        problem = outbox.send(
+            replace(settings, smtp_host="127.0.0.1", smtp_port=port, smtp_tls=how), Mail("a@example.org", "s", "b")
+        )
+    finally:
+        server.stop()
+    assert ((problem is None), len(box.mails)) == (leaves, int(leaves)), problem
+
+
+def test_mail_does_not_leave_to_a_server_that_proves_nothing(
+    settings: Settings, certificate: SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box, port = Inbox(), free_port()
+    server = Controller(box, hostname="127.0.0.1", port=port, tls_context=certificate, require_starttls=True)
+    server.start()
+    here = replace(settings, smtp_host="127.0.0.1", smtp_port=port, smtp_tls="starttls")
+    try:
+        assert outbox.send(here, Mail("a@example.org", "s", "b")) is None, "control"
+        monkeypatch.delenv("SSL_CERT_FILE")
+        assert isinstance(outbox.send(here, Mail("a@example.org", "s", "b")), SSLError)
+    finally:
+        server.stop()
+    assert len(box.mails) == 1
+
+
+def test_tls_is_asked_for_unless_the_server_is_on_this_machine(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box, port = Inbox(), free_port()
+    server = Controller(box, hostname="127.0.0.1", port=port)
+    server.start()
+    try:
+        here = replace(settings, smtp_host="127.0.0.1", smtp_port=port)
+        assert outbox.send(here, Mail("a@example.org", "s", "b")) is None
+        monkeypatch.setattr(outbox, "LOOPBACK", ())  # as if it were elsewhere
+        assert isinstance(outbox.send(here, Mail("a@example.org", "s", "b")), SMTPNotSupportedError)
+    finally:
+        server.stop()
+    with pytest.raises(SettingWrong, match="SMTP_TLS"):
+        Settings.from_env({"SMTP_TLS": "maybe"}, instance=settings.instance)
 
 
 def post(session: Session, to: str = "manager@example.org") -> Message:

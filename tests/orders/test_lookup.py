@@ -1,11 +1,15 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from distro import clock
-from orders import retention, workflow
+from distro import clock, jobs
+from distro.db import db
+from orders import codes, retention, triage, workflow
 from orders.lookup import _NEWS, WRONG_CODES_A_MINUTE, Bucket
 from orders.models import Status
 from tests.depot import Depot
@@ -17,7 +21,7 @@ WRONG = "7K3M-9QXA-2B4C-5D6E-0"
 def test_a_code_shows_how_far_a_request_is_and_nothing_else(client: FlaskClient, depot: Depot) -> None:
     depot.request(nonce=NONCE)
     page = client.post("/status", data={"code": depot.code_of(NONCE).lower().replace("-", " ")})
-    assert page.status_code == 200 and "We have your request. We check it next." in page.text and "week of" in page.text
+    assert page.status_code == 200 and "are getting it ready." in page.text and "week of" in page.text
     for secret in ("Robin", "Sample St", "Sampleton", "43215", "Ohio", "aloxone nasal"):
         assert secret not in page.text
 
@@ -26,19 +30,88 @@ def test_every_step_has_its_words() -> None:
     assert set(_NEWS) == set(Status)
 
 
-def test_every_wrong_code_gets_the_same_answer(client: FlaskClient, depot: Depot) -> None:
+@pytest.mark.parametrize("path", ["/status", "/es/status"])
+def test_a_request_that_a_person_looks_at_reads_like_any_other(client: FlaskClient, depot: Depot, path: str) -> None:
+    """Asking for an address must not tell what that address asked for: to the byte."""
     order = depot.request(nonce=NONCE)
-    code = depot.code_of(NONCE)
-    client.post("/erase", data={"code": code, "yes": "1"})
-    depot.session.refresh(order)
-    assert order.sealed is None and order.status == "cancelled"
+    seen = set()
+    for step in Status.RECEIVED, Status.HELD, Status.ALLOCATED, Status.PICKING:
+        order.status, order.note = step, "This address got 2 of it."
+        depot.session.commit()
+        seen.add(client.post(path, data={"code": depot.code_of(NONCE)}).text)
+    assert len(seen) == 1
+    page = seen.pop()
+    assert "formaction" in page and 'href="tel:' in page
+    assert ("are getting it ready." in page) or ("lo estamos preparando." in page)
+    order.status = Status.PACKED
+    depot.session.commit()
+    assert client.post(path, data={"code": depot.code_of(NONCE)}).text != page  # the control
+
+
+def test_a_no_for_a_limit_reads_like_any_other_no(client: FlaskClient, depot: Depot) -> None:
     pages = set()
-    for path in ("/status", "/cancel", "/erase"):
-        for typed in (code, WRONG, "nonsense", "", "😀", "x" * 10_000):
-            answer = client.post(path, data={"code": typed})
-            assert answer.status_code == 404 and "Set-Cookie" not in answer.headers
-            pages.add(answer.text.replace(f'value="{typed}"', 'value=""'))
-    assert len(pages) == 1
+    order = depot.request(nonce=NONCE)
+    for why in "limit", "":
+        order.status = Status.HELD
+        triage.decline(depot.session, order, reason="Talked it over", why=why, by="manager", at=clock.now())
+        depot.session.commit()
+        pages.add(client.post("/status", data={"code": depot.code_of(NONCE)}).text)
+    (page,) = pages
+    assert "We could not send this request." in page and 'href="tel:' in page
+
+
+@pytest.mark.parametrize("old", ["", "the secret before this one"])
+def test_every_wrong_code_gets_the_same_answer(app: Flask, client: FlaskClient, depot: Depot, old: str) -> None:
+    """To the byte, in body, status and headers, and by the same statements: nothing tells which it was."""
+    app.config["SETTINGS"] = replace(depot.settings, secret_key_old=old)
+    erased = depot.request(nonce=NONCE)
+    retention.erase(depot.session, erased, at=clock.now())
+    depot.request(nonce=NONCE[::-1])
+    typed = [depot.code_of(NONCE), WRONG, foreign_code(), "nonsense", "", "😀", "x" * 10_000]
+    for path in ("/status", "/cancel", "/erase", "/es/status"):
+        seen = {answer_to(client, path, code) for code in typed}
+        assert len(seen) == 1, path
+        (_page, status, headers, statements) = seen.pop()
+        assert status == 404 and "Set-Cookie" not in headers
+        assert len([statement for statement in statements if "code_tag" in statement]) == 1
+
+
+def test_codes_of_one_length_get_answers_of_one_length(client: FlaskClient, depot: Depot) -> None:
+    erased = depot.request(nonce=NONCE)
+    retention.erase(depot.session, erased, at=clock.now())
+    answers = [client.post("/status", data={"code": code}) for code in (depot.code_of(NONCE), WRONG, foreign_code())]
+    assert len({answer.headers["Content-Length"] for answer in answers}) == 1
+
+
+def test_control_a_right_code_is_told_apart(client: FlaskClient, depot: Depot) -> None:
+    depot.request(nonce=NONCE)
+    right, wrong = (answer_to(client, "/status", code) for code in (depot.code_of(NONCE), WRONG))
+    assert [a != b for a, b in zip(right, wrong, strict=True)] == [True, True, False, True]
+
+
+def foreign_code() -> str:
+    """A code that another installation gave."""
+    return codes.claim_code("the secret of another installation", NONCE)
+
+
+Answer = tuple[str, int, str, tuple[str, ...]]
+
+
+def answer_to(client: FlaskClient, path: str, code: str) -> Answer:
+    """Body without the code, status, headers without the length, and the statements sent meanwhile."""
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        answer = client.post(path, data={"code": code, "yes": "1"})
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+    body = answer.text.replace(f'value="{code}"', 'value=""')
+    headers = "\n".join(f"{name}: {value}" for name, value in answer.headers if name not in ("Content-Length", "Date"))
+    return body, answer.status_code, headers, tuple(statements)
 
 
 def test_many_wrong_codes_are_slowed_down_for_a_while_and_a_right_one_never(client: FlaskClient, depot: Depot) -> None:
@@ -81,7 +154,8 @@ def test_cancelling_asks_first_and_then_stops_the_order(client: FlaskClient, dep
     assert "Cancel this request?" in client.post("/cancel", data={"code": code}).text
     depot.session.refresh(order)
     assert order.status == "allocated"
-    assert "Your request is cancelled" in client.post("/cancel", data={"code": code, "yes": "1"}).text
+    assert "We are stopping it now" in client.post("/cancel", data={"code": code, "yes": "1"}).text
+    jobs.follow_instructions(depot.session, depot.settings)
     depot.session.refresh(order)
     assert order.status == "cancelled"
     page = client.post("/status", data={"code": code}).text
@@ -96,7 +170,7 @@ def test_after_the_label_it_is_too_late(client: FlaskClient, depot: Depot, path:
     workflow.claim(depot.session, order, packer)
     workflow.pick(depot.session, order, "LOT1", packer=packer, today=clock.today())
     workflow.pack(depot.session, order, packer=packer, today=clock.today())
-    workflow.note_label(depot.session, order, by="packer", at=clock.now())
+    workflow.note_label(depot.session, order, at=clock.now())
     depot.session.commit()
     answer = client.post(path, data={"code": depot.code_of(NONCE), "yes": "1"})
     assert answer.status_code == 409 and "too late" in answer.text and order.number not in answer.text

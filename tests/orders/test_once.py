@@ -11,11 +11,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import create_engine, event, select
 from sqlalchemy.exc import IntegrityError
 
-from distro import clock
+from distro import clock, jobs
 from distro.config import Settings
 from distro.db import db
 from orders import spool
-from orders.models import Order
+from orders.models import Order, Status
 from tests.depot import Depot
 from tests.orders.forms import code_in, fields, filled
 
@@ -85,6 +85,22 @@ def test_with_the_database_locked_the_request_is_spooled_and_has_the_same_code(
     assert news.status_code == 200 and "We have your request" in news.text
     assert code_in(client.post("/done", data=form)) == code_in(first)  # the database is back
     assert len(depot.session.scalars(select(Order)).all()) == 1
+
+
+@pytest.mark.usefixtures("short_waits")
+def test_more_than_may_be_asked_for_is_spooled_and_goes_to_a_person(
+    client: FlaskClient, depot: Depot, settings: Settings
+) -> None:
+    depot.shelve(quantity=200)
+    depot.session.commit()
+    form = filled(client, **{"many-naloxone-nasal": "99"})
+    assert client.post("/done", data=form).status_code == 422  # the control: with the tables it is told at once
+    with _locked(settings.database_url):
+        assert code_in(client.post("/done", data=form))
+    jobs.drain_spool(depot.session, depot.settings)
+    depot.settle()
+    (order,) = depot.session.scalars(select(Order))
+    assert (order.status, order.lines[0].quantity) == (Status.HELD, 99) and "may have 3" in order.note
 
 
 @pytest.mark.usefixtures("short_waits")

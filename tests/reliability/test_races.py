@@ -75,7 +75,7 @@ def second_during_first(app: Flask, depot: Depot, order: Order, first: Step, sec
 
 
 def label(session: Session, order: Order) -> None:
-    workflow.note_label(session, order, by="packer", at=clock.now())
+    workflow.note_label(session, order, at=clock.now())
 
 
 def cancel(session: Session, order: Order) -> None:
