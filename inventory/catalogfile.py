@@ -16,6 +16,7 @@ from inventory.catalogchecks import Known, clashes, entry
 
 _FAULTS_NAMED = 10
 _LONGEST_DAYS = 3_650
+LIMIT_DAYS = 35  # addresses are counted no longer: docs/limits.md
 
 
 class CatalogWrong(Refusal):
@@ -121,6 +122,13 @@ def _zone(value: str) -> None:
         raise ValidationError("is not a time zone") from None
 
 
+class LimitSchema(_Block):
+    """What one home may get of an item before a person looks; over no more days than addresses are counted."""
+
+    units = _number(1, 1_000)
+    days = _number(1, LIMIT_DAYS)
+
+
 class ItemSchema(_Block):
     """One item. What the fields do: `inventory.models.Item`."""
 
@@ -133,6 +141,7 @@ class ItemSchema(_Block):
     detail_es = _text(160, least=0, load_default="")
     requestable = fields.Boolean(load_default=True, error_messages=_said("needs true or false"))
     most_per_request = _number(1, 1_000, load_default=2)
+    household_limit = fields.Nested(LimitSchema, load_default=None, allow_none=True, error_messages=_said(""))
     min_life_days = _number(0, _LONGEST_DAYS, load_default=60)
     gtin = fields.String(
         load_default=None, allow_none=True, validate=_gtin, error_messages=_said("needs its 14 digits in quotes")

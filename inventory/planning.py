@@ -58,6 +58,8 @@ def asked_for() -> ResponseReturnValue:
     )
     for column, value in ((Item.code, asked.get("item")), (Demand.state, asked.get("state"))):
         query = query.where(column == value) if value else query
+    if mine := shelves.own_states(current_user):
+        query = query.where(Demand.state.in_(mine))
     if own is not None or asked.get("site"):
         query = query.where(Site.code == (own.code if own is not None else asked["site"]))
     rows = session.execute(query).all()

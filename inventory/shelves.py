@@ -1,15 +1,14 @@
 """The stock list: which rows a filter shows, what each row says, and the same rows as CSV."""
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from io import StringIO
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
+from distro import spreadsheet
 from distro.auth import User
 from distro.errors import NotFound
 from inventory import gs1, stock
@@ -52,6 +51,11 @@ def own_site(session: Session, user: User) -> Site | None:
     if site is None:
         raise NotFound(what="warehouse", name=user.site_code)
     return site
+
+
+def own_states(user: User) -> frozenset[str]:
+    """The states a member of staff looks after, by where orders go and rules hold; empty means all."""
+    return frozenset(user.state_codes or ())
 
 
 def life(lot: Lot, today: date) -> str:
@@ -113,17 +117,7 @@ def rows(session: Session, wanted: Filter, today: date) -> list[dict[str, Any]]:
 
 def as_csv(found: Iterable[Mapping[str, Any]]) -> str:
     """The rows as CSV with a heading."""
-    text = StringIO()
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    writer.writerows([safe_cell(row[name]) for name in COLUMNS] for row in found)
-    return text.getvalue()
-
-
-def safe_cell(value: object) -> str:
-    """A CSV cell that no spreadsheet takes for a formula."""
-    text = str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return spreadsheet.as_csv(COLUMNS, ([row[name] for name in COLUMNS] for row in found))
 
 
 def items(session: Session) -> Sequence[Item]:

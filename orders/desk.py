@@ -16,10 +16,11 @@ from distro import clock
 from distro.auth import Role, guard
 from distro.config import current_settings
 from distro.db import db
-from distro.errors import InvalidInput, NotFound, Refusal
+from distro.errors import InvalidInput, Refusal
 from inventory.shelves import own_site
-from orders import labels, queries, triage, workflow
+from orders import identity, labelling, labels, queries, scope, tampering, triage, workflow
 from orders.authority import laws
+from orders.identity import Keys, Task
 from orders.models import Allocation, Order, Status
 from orders.triage import Desk
 
@@ -53,7 +54,8 @@ def open_order() -> ResponseReturnValue:
 def pick_sheet() -> ResponseReturnValue:
     """The queue's lots on paper, by order and bin."""
     site = own_site(db.session(), current_user)
-    orders = [o for o in queries.queue(db.session(), site_id=site.id if site else None) if o.status != Status.PACKED]
+    found = queries.queue(db.session(), scope.of(db.session(), current_user))
+    orders = [order for order in found if order.status != Status.PACKED]
     sections = [labels.Section(order.number, tuple(map(labels.line_of, order.allocations))) for order in orders]
     title = f"Pick sheet, {site.name if site else 'all warehouses'}, {clock.today():%b %-d, %Y}"
     return _pdf(labels.pick_sheet(title, sections))
@@ -83,26 +85,15 @@ def scan(number: str) -> ResponseReturnValue:
 
 @blueprint.post("/orders/<number>/label")
 def print_label(number: str) -> ResponseReturnValue:
-    """The label and slip as one PDF. The audit line is committed before the address is opened."""
+    """The label and slip as one PDF. The line in the record is committed before the address is opened."""
     session, order = db.session(), _own_order(number)
     try:
         workflow.lock(session, order, Status.PACKED)
         _still_allowed(order)
-        printed_before = order.parcel.labelled_on if order.parcel else None
-        workflow.note_label(session, order, by=current_user.username, at=clock.now())
-        session.commit()
+        with labelling.attempt(session, [order]):
+            return _pdf(_label(order))
     except Refusal as refusal:
         return _refused(number, refusal)
-    try:
-        return _pdf(_label(order))
-    except Exception as problem:  # whatever it was, no label came out, so the order is not ready to ship
-        session.rollback()
-        if order.parcel is not None:
-            order.parcel.labelled_on = printed_before
-        session.commit()
-        if isinstance(problem, Refusal):
-            return _refused(number, problem)
-        raise
 
 
 @blueprint.post("/orders/<number>/unpack")
@@ -157,7 +148,9 @@ def missing(number: str) -> ResponseReturnValue:
 
 
 def _label(order: Order) -> bytes:
-    person = triage.open_person(order, current_settings().keyring)
+    session, at, keys = db.session(), clock.now(), Keys.of(current_settings())
+    task = Task.LABEL_AGAIN if workflow.note_label(session, order, at=at) else Task.LABEL
+    person = identity.view(session, order, keys, task=task, by=current_user.username, at=at)
     contents = [(line.item.letter, line.quantity) for line in order.lines]
     return_lines = order.site.return_lines if order.site else []
     return labels.label_and_slip(person, number=order.number, return_lines=return_lines, contents=contents)
@@ -191,7 +184,8 @@ def _pack(order: Order) -> str:
 def _still_allowed(order: Order) -> None:
     """Ask today's rules again. A no leaves the order with a person, whatever comes next."""
     session, now = db.session(), clock.now()
-    barred = triage.objection_today(session, order, Desk(current_settings().keyring, laws(session), now))
+    with tampering.told(session):
+        barred = triage.objection_today(session, order, Desk(Keys.of(current_settings()), laws(session), now))
     if barred:
         workflow.hold(session, order, note=barred, at=now)
         session.commit()
@@ -233,6 +227,7 @@ def _order_page(order: Order, problem: str = "") -> str:
         wanted=sum(pick.quantity for pick in picks),
         today=_today(order),
         mine=order.packer_id == current_user.id,
+        may_see_address=current_user.role in (Role.MANAGER, Role.ADMIN) and order.closed_on is None,
         may_put_back=order.status == Status.PICKING and _may_step_in(order),
         problem=problem,
     )
@@ -241,12 +236,12 @@ def _order_page(order: Order, problem: str = "") -> str:
 def _queue_page(problem: str = "", typed: str = "") -> str:
     session = db.session()
     site, status = own_site(session, current_user), request.args.get("status", "")
-    site_id = site.id if site else None
+    own = scope.of(session, current_user)
     if status in set(Status):
-        orders = queries.queue(session, site_id=site_id, statuses=(Status(status),))
+        orders = queries.queue(session, own, statuses=(Status(status),))
     else:
-        status, orders = "", queries.queue(session, site_id=site_id)
-    found = queries.count_by_status(session, site_id)
+        status, orders = "", queries.queue(session, own)
+    found = queries.count_by_status(session, own)
     return render_template(
         "desk/queue.html",
         orders=orders,
@@ -260,12 +255,8 @@ def _queue_page(problem: str = "", typed: str = "") -> str:
 
 
 def _own_order(number: str) -> Order:
-    """The order, if it is at this person's warehouse. Raises NotFound, also for another's."""
-    session = db.session()
-    order, site = queries.by_number(session, number), own_site(session, current_user)
-    if site is not None and order.site_id != site.id:
-        raise NotFound(what="order", name=number[:12])
-    return order
+    """The order, if it is at this person's warehouse and goes to their states. Raises NotFound, also for others'."""
+    return queries.by_number(db.session(), number, scope.of(db.session(), current_user))
 
 
 def _may_step_in(order: Order) -> bool:

@@ -11,31 +11,32 @@ from distro.errors import NotFound
 from inventory.models import Balance
 from orders import codes
 from orders.models import RESERVING, Allocation, Line, Order, Status
+from orders.scope import EVERYTHING, Scope
 
 LISTED = 200  # orders on a page
 TO_PACK = (Status.ALLOCATED, Status.PICKING, Status.PACKED)
 
 
-def by_code(session: Session, secret: str, typed: str) -> Order:
+def by_code(session: Session, secrets: tuple[str, ...], typed: str) -> Order:
     """The order a claim code stands for. Raises CodeUnknown, one answer for every wrong code."""
-    tag = codes.code_tag(secret, codes.clean_code(typed))
-    order = session.scalar(select(Order).where(Order.code_tag == tag))
+    tags = codes.code_tags(secrets, codes.clean_code(typed))
+    order = session.scalar(select(Order).where(Order.code_tag.in_(tags)))
     if order is None:
         raise codes.CodeUnknown
     return order
 
 
-def by_number(session: Session, number: str) -> Order:
-    """The order with this number, as staff type or scan it. Raises NotFound."""
+def by_number(session: Session, number: str, scope: Scope = EVERYTHING) -> Order:
+    """The order with this number, as staff type or scan it. Raises NotFound, also for one outside the scope."""
     wanted = number.strip().upper().removeprefix("ORD-")
     order = session.scalar(select(Order).where(Order.number == wanted))
-    if order is None:
+    if order is None or not scope.covers(order):
         raise NotFound(what="order", name=wanted[:12])
     return order
 
 
-def queue(session: Session, *, site_id: int | None, statuses: Sequence[Status] = TO_PACK) -> Sequence[Order]:
-    """The oldest orders at these steps, oldest first; `site_id` None means every site."""
+def queue(session: Session, scope: Scope, *, statuses: Sequence[Status] = TO_PACK) -> Sequence[Order]:
+    """The oldest orders of a scope at these steps, oldest first."""
     query = (
         select(Order)
         .where(Order.status.in_(statuses))
@@ -43,13 +44,13 @@ def queue(session: Session, *, site_id: int | None, statuses: Sequence[Status] =
         .limit(LISTED)
         .options(selectinload(Order.lines).selectinload(Line.item), selectinload(Order.packer))
     )
-    return session.scalars(query if site_id is None else query.where(Order.site_id == site_id)).all()
+    return session.scalars(scope.narrowed(query)).all()
 
 
-def count_by_status(session: Session, site_id: int | None = None) -> dict[Status, int]:
-    """How many open orders stand at each step; `site_id` None means every site."""
+def count_by_status(session: Session, scope: Scope = EVERYTHING) -> dict[Status, int]:
+    """How many open orders of a scope stand at each step."""
     query = select(Order.status, func.count().label("orders")).where(Order.closed_on.is_(None)).group_by(Order.status)
-    found = session.execute(query if site_id is None else query.where(Order.site_id == site_id))
+    found = session.execute(scope.narrowed(query))
     return {row.status: row.orders for row in found}
 
 

@@ -147,7 +147,7 @@ def allocate(session: Session, order: Order, plan: Plan, *, at: datetime) -> Non
     lines = {line.item_id: line for line in order.lines}
     for pick in plan.picks:
         lot, bin = session.get_one(Lot, pick.shelf.lot_id), session.get_one(Bin, pick.shelf.bin_id)
-        ledger.reserve(session, lot, bin, pick.quantity, Document(order.document, "system", at))
+        ledger.reserve(session, lot, bin, pick.quantity, _document(order, "system", at))
         line = lines[pick.shelf.item_id]
         order.allocations.append(Allocation(line_id=line.id, lot=lot, bin=bin, quantity=pick.quantity))
     session.flush()
@@ -213,21 +213,17 @@ def pack(session: Session, order: Order, *, packer: User, today: date) -> None:
     session.expire(order, ["parcel"])
 
 
-def note_label(session: Session, order: Order, *, by: str, at: datetime) -> None:
-    """Record that the address is about to be opened for a label. Commit this before opening it."""
+def note_label(session: Session, order: Order, *, at: datetime) -> bool:
+    """Note that a label is about to be made; True if there was one before. `identity.view` opens the address for it.
+
+    Raises AddressErased, or AlreadyMoved unless the order is packed.
+    """
     lock(session, order, Status.PACKED)
     if order.sealed is None or order.parcel is None:
         raise AddressErased(number=order.number)
     again = order.parcel.labelled_on is not None
-    audit.record(
-        session,
-        actor=by,
-        action="open address",
-        subject=order.document,
-        reason="label printed again" if again else "label",
-        at=at,
-    )
     order.parcel.labelled_on = at.date()
+    return again
 
 
 def require_label(session: Session, order: Order) -> Parcel:
@@ -248,7 +244,7 @@ def ship(session: Session, order: Order, *, by: str, at: datetime, today: date) 
         _require_sendable(allocation, today)
     move(session, order, Status.SHIPPED, closed_on=today)
     for allocation in _in_lock_order(order):
-        document = Document(order.document, by, at)
+        document = _document(order, by, at)
         ledger.ship(session, allocation.lot, allocation.bin, allocation.quantity, document)
     parcel.shipped_on = today
 
@@ -275,7 +271,7 @@ def report_missing(session: Session, allocation: Allocation, *, found: int, by: 
     _stop(session, order, Status.WAITING, by=by, at=at)
     if lost > 0:
         reason = f"not on the shelf while packing {order.document}"
-        ledger.adjust(session, lot, bin, -lost, Document(order.document, by, at, reason))
+        ledger.adjust(session, lot, bin, -lost, _document(order, by, at, reason))
 
 
 def unpack(session: Session, order: Order, *, by: str, at: datetime) -> None:
@@ -302,13 +298,18 @@ def _stop(session: Session, order: Order, to: Status, *, by: str, at: datetime, 
     move(session, order, to, packer_id=None, **values)
     if held_stock:
         for allocation in _in_lock_order(order):
-            document = Document(order.document, by, at)
+            document = _document(order, by, at)
             ledger.release(session, allocation.lot, allocation.bin, allocation.quantity, document)
         order.allocations.clear()
         if order.parcel is not None:
             session.delete(order.parcel)
         session.flush()
         session.expire(order, ["parcel"])
+
+
+def _document(order: Order, by: str, at: datetime, reason: str = "") -> Document:
+    """For the stock ledger, which keeps it for good: the hour is enough. The second would be that of the request."""
+    return Document(order.document, by, at.replace(minute=0, second=0, microsecond=0), reason)
 
 
 def _require_sendable(allocation: Allocation, today: date) -> None:

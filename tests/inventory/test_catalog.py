@@ -185,3 +185,30 @@ def test_the_example_in_the_documentation_can_be_loaded(session: Session) -> Non
     counts = load(session, example)
     assert counts.items and counts.kits and counts.sites and counts.funds
     assert load(session, catalog.dump(session)).changed == 0
+
+
+def test_a_limit_for_one_address_is_loaded_written_back_and_taken_away(session: Session) -> None:
+    data = small()
+    data["items"][0]["household_limit"] = {"units": 6, "days": 30}
+    load(session, data)
+    spray = session.scalars(select(Item).where(Item.code == "spray")).one()
+    assert (spray.household_most, spray.household_days) == (6, 30)
+    assert "household_limit: {units: 6, days: 30}" in catalog.dump(session)
+    assert load(session, catalog.dump(session)).changed == 0
+    load(session, small())
+    assert spray.household_limit is None and spray.household_most is None
+
+
+@pytest.mark.parametrize(
+    ("limit", "told"),
+    [
+        ({"units": 6, "days": 36}, '"household_limit" "days" needs a whole number from 1 to 35.'),
+        ({"units": 0, "days": 30}, '"household_limit" "units" needs a whole number from 1 to 1000.'),
+        ({"units": 6}, '"household_limit" "days" is missing.'),
+        (6, '"household_limit" needs names with values under it.'),
+    ],
+)
+def test_a_wrong_limit_is_named(session: Session, limit: object, told: str) -> None:
+    data = small()
+    data["items"][0]["household_limit"] = limit
+    assert told in refused(session, data)

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from distro import audit, clock
+from distro.spreadsheet import safe_cell
 from inventory import ledger
 from inventory.models import Balance, Lot, Movement
-from inventory.shelves import life, safe_cell
+from inventory.shelves import life
 from tests.depot import Depot, sign_in
 from tests.staff import post, said
 

@@ -3,15 +3,20 @@
 Length: the desk's refusals belong side by side.
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from distro import audit, clock, keyring
+from distro import audit, clock
+from distro.db import db
+from distro.keys import keyring
 from geo import ruletext
-from orders import triage
+from inventory.models import Movement
+from orders import labels, triage, workflow
 from orders.models import Allocation, Order, Status
 from tests.depot import Depot, put_in_force, rule, sign_in
 from tests.staff import post, said
@@ -305,7 +310,7 @@ def test_an_address_that_cannot_be_opened_leaves_no_label_behind(depot: Depot, p
     depot.shelve()
     order = depot.allocated()
     pack(packer, order)
-    keyring.destroy(depot.settings.keyring, order.epoch)
+    keyring.destroy(depot.ring, order.epoch)
     answer = post(packer, f"/desk/orders/{order.number}/label")
     assert answer.status_code == 410 and "cannot be opened" in said(answer)[0]
     depot.session.expire_all()
@@ -318,7 +323,44 @@ def test_a_box_whose_address_cannot_be_checked_goes_to_a_person(depot: Depot, pa
     lot = depot.shelve(quantity=10)
     order = depot.allocated()
     scan(packer, order, lot.number)
-    keyring.destroy(depot.settings.keyring, order.epoch)
+    keyring.destroy(depot.ring, order.epoch)
     assert "back with a person" in scan(packer, order, order.number)[0]
     depot.session.expire_all()
     assert (order.status, depot.balance(lot).reserved) == (Status.HELD, 0)
+
+
+@pytest.mark.parametrize("meanwhile", [True, False])
+def test_a_print_that_fails_takes_no_colleagues_label_back(
+    depot: Depot, packer: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch, meanwhile: bool
+) -> None:
+    depot.shelve(quantity=10)
+    order = depot.allocated()
+    pack(packer, order)
+    sign_in(colleague := app.test_client(), "manager")
+    make, answers, path = labels.label_and_slip, [], f"/desk/orders/{order.number}/label"
+    depot.session.rollback()
+
+    def fails(*args: Any, **values: Any) -> bytes:
+        monkeypatch.setattr(labels, "label_and_slip", make)
+        if meanwhile:
+            db.session.rollback()  # as it will; SQLite lets the colleague in only then
+            answers.append(post(colleague, path).status_code)
+        raise RuntimeError("no paper")
+
+    monkeypatch.setattr(labels, "label_and_slip", fails)
+    with pytest.raises(RuntimeError):
+        post(packer, path)
+    depot.session.expire_all()
+    assert answers == [200] * meanwhile
+    assert order.parcel is not None and (order.parcel.labelled_on is not None) is meanwhile
+
+
+def test_the_stock_ledger_keeps_no_minute_of_a_request(depot: Depot) -> None:
+    with clock.at(datetime(2026, 11, 22, 14, 7, 33, tzinfo=UTC)):
+        lot = depot.shelve(quantity=10)
+        order = depot.allocated()
+        workflow.cancel(depot.session, order, by="participant", at=clock.now())
+        depot.session.commit()
+    times = dict(depot.session.execute(select(Movement.kind, Movement.at).where(Movement.lot_id == lot.id)).all())
+    assert {at.minute for kind, at in times.items() if kind != "receive"} == {0} and len(times) == 3
+    assert times["receive"].minute == 7  # the control
