@@ -1,25 +1,18 @@
 """Staff: users, roles, and the guard each blueprint puts before its pages."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from flask import Blueprint, abort, redirect, request, url_for
 from flask_login import LoginManager, UserMixin, current_user
 from flask_wtf.csrf import CSRFProtect
-from sqlalchemy import String, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import ForeignKey, LargeBinary, String, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from werkzeug.wrappers import Response
 
-from distro.db import Base, db
+from distro.db import Base
 from distro.errors import InvalidInput, NotAllowed
-
-MIN_PASSWORD = 15
-FAILURES_BEFORE_WAIT = 5
-WAIT_AFTER_FAILURES = timedelta(minutes=5)
 
 
 class Role(StrEnum):
@@ -32,7 +25,8 @@ class Role(StrEnum):
 
 
 class User(UserMixin, Base):
-    """A member of staff. `site_code` limits them to one warehouse; None means all."""
+    """A member of staff. `site_code` limits them to one warehouse (None: all), `state_codes` to orders that go to
+    these states (empty: all)."""
 
     __tablename__ = "users"
 
@@ -45,6 +39,17 @@ class User(UserMixin, Base):
     active: Mapped[bool] = mapped_column(default=True)
     failures: Mapped[int] = mapped_column(default=0)
     locked_until: Mapped[datetime | None]
+    state_codes: Mapped[list[str]] = mapped_column(default=list)
+    totp_secret: Mapped[str] = mapped_column(String(200), default="")  # wrapped by the staff key
+    totp_last: Mapped[int | None]  # the time step of the last code that was tried: none is taken twice
+    recovery_hashes: Mapped[list[str]] = mapped_column(default=list)
+    oidc_subject: Mapped[str | None] = mapped_column(String(255), unique=True)  # who they are at the provider
+
+    token = ""  # of the session this user was loaded by; not stored
+
+    def get_id(self) -> str:
+        """The token of the session they are signed in by, which flask-login keeps in the cookie."""
+        return self.token
 
     @property
     def is_active(self) -> bool:
@@ -52,55 +57,58 @@ class User(UserMixin, Base):
         return self.active
 
 
+class StaffSession(Base):
+    """One browser that is signed in. The cookie holds the token, the database its hash."""
+
+    __tablename__ = "staff_sessions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    begun_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+    user: Mapped[User] = relationship()
+
+
+class Invitation(Base):
+    """A link that works once: to join, or to set password and second factor anew."""
+
+    __tablename__ = "invitations"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    made_by: Mapped[str] = mapped_column(String(64))
+    made_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+    user: Mapped[User] = relationship()
+
+
 csrf = CSRFProtect()  # asked for by each staff guard; the public side keeps no session to protect
 login_manager = LoginManager()
 login_manager.login_view = "login.sign_in"
 login_manager.login_message = "Please sign in."
+login_manager.session_protection = None  # it goes by address and browser, which we do not look at
 
 _guards: dict[str, str] = {}
+RESERVED = ("system", "participant", "demo")  # who the record names where it is nobody of the staff
 _USERNAME = re.compile(r"[\w.@+-]{1,64}")
 _EMAIL = re.compile(r"(?=.{3,254}$)[!-?A-~]+@[!-?A-~]+")
-_hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 
 
-@login_manager.user_loader  # type: ignore[untyped-decorator]  # flask-login carries no types
-def _load_user(user_id: str) -> User | None:
-    return db.session.get(User, int(user_id)) if user_id.isdigit() else None
-
-
-def add_user(
-    session: Session, *, username: str, role: Role, password: str, email: str = "", site_code: str | None = None
-) -> User:
-    """Add a member of staff. Raises InvalidInput if a value cannot be used or the name is taken."""
+def check_name(session: Session, *, username: str, email: str) -> None:
+    """Whether someone new may be called this. Raises InvalidInput if a value cannot be used or the name is taken."""
     if not _USERNAME.fullmatch(username):
         raise InvalidInput(problem="A username has 1 to 64 letters, digits or any of . _ - @ +, and no spaces.")
+    if username.casefold() in RESERVED:
+        raise InvalidInput(problem=f"“{username}” stands for something else in the record. Choose another username.")
     if email and not _EMAIL.fullmatch(email):
         raise InvalidInput(problem="An email address looks like name@example.org.")
-    if len(password) < MIN_PASSWORD:
-        raise InvalidInput(problem=f"A password needs at least {MIN_PASSWORD} characters.")
-    if session.scalar(select(User.id).where(User.username == username)):
+    if session.scalar(select(User.id).where(func.lower(User.username) == username.lower())):
         raise InvalidInput(problem=f"The username “{username}” is taken.")
-    user = User(username=username, role=role, email=email, site_code=site_code, password_hash=_hasher.hash(password))
-    session.add(user)
-    session.flush()
-    return user
-
-
-def check_password(session: Session, *, username: str, password: str, at: datetime) -> User | None:
-    """The user if name and password fit, else None: one answer and one cost for every way to be wrong."""
-    user: User | None = session.scalar(select(User).where(User.username == username))
-    try:
-        _hasher.verify(user.password_hash if user else _nobody_hash(), password)
-    except (VerifyMismatchError, InvalidHashError):
-        if user:
-            user.failures += 1
-            if user.failures >= FAILURES_BEFORE_WAIT:
-                user.locked_until = at + WAIT_AFTER_FAILURES
-        return None
-    if user is None or not user.active or (user.locked_until and at < user.locked_until):
-        return None
-    user.failures, user.locked_until = 0, None
-    return user
 
 
 def guard(blueprint: Blueprint, *roles: Role) -> None:
@@ -128,8 +136,3 @@ def open_to_all(blueprint: Blueprint, *names: str) -> None:
 def guard_of(blueprint_name: str) -> str | None:
     """The roles that may reach a blueprint, `none` if it is open, None if nobody said."""
     return _guards.get(blueprint_name)
-
-
-@lru_cache(maxsize=1)
-def _nobody_hash() -> str:
-    return _hasher.hash("nobody has this password")

@@ -26,10 +26,13 @@ from distro import clock
 from distro.app import create_app
 from distro.config import Settings
 from distro.db import Base, db
-from distro.keyring import make_keys
+from distro.keys.keylist import PublicKeys
+from distro.keys.keyring import Keyring, make_keys
 from tests import postgres
 from tests.commands import Told, engines_disposed, run_here, run_program
+from tests.depot import STAFF_KEY
 from tests.depot import depot as depot
+from tests.roles import roles as roles
 
 SECRET_KEY = "a fixed secret for the tests alone, of no value"
 RESTART_COUNTERS = "SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'"
@@ -149,7 +152,7 @@ def database_url(databases: Databases) -> Iterator[str]:
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the keys of this week and the next ones, made once."""
     folder = tmp_path_factory.mktemp("keys")
-    make_keys(folder / "keyring", folder / "public-keys.json", clock.today())
+    make_keys(Keyring(folder / "keyring"), PublicKeys(folder / "public-keys.json", ""), clock.today())
     return folder
 
 
@@ -158,7 +161,7 @@ def settings(tmp_path: Path, database_url: str, keys: Path) -> Settings:
     """An instance of its own with a keyring and an empty database."""
     instance = tmp_path / "instance"
     shutil.copytree(keys, instance)
-    return Settings(instance=instance, database_url=database_url, secret_key=SECRET_KEY)
+    return Settings(instance=instance, database_url=database_url, secret_key=SECRET_KEY, staff_key=STAFF_KEY)
 
 
 @pytest.fixture
@@ -228,6 +231,7 @@ def _run(how: Cli, settings: Settings, *arguments: str, input: str = "", env: di
         "DISTRO_INSTANCE": str(settings.instance),
         "DATABASE_URL": settings.database_url,
         "SECRET_KEY": settings.secret_key,
+        "STAFF_SECRET_KEY": settings.staff_key,
         **(env or {}),
     }
     return how(arguments, environment, input)

@@ -1,33 +1,44 @@
 """A small made-up world for tests: two sites, five items, reviewed rules, staff. Every name is invented.
 
 Columbus (OH) and Minneapolis (MN) both send everywhere; only Minneapolis sends syringe kits.
+
+Length: one world for all tests, and the ways into it, are looked for in one place.
 """
 
 import secrets
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
+import pyotp
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from distro import clock, jobs
-from distro.auth import Role, User, _hasher
+from distro.accounts import passwords, secondfactor
+from distro.auth import Role, User
 from distro.config import Settings
+from distro.db import db
+from distro.keys.keyring import Keyring
 from geo import drafts, publish, ruletext
 from geo.models import Ruleset, State, StateKind, Zip, ZipKind
 from inventory.models import Balance, Bin, Fund, Item, Lot, Site, SiteItem
 from inventory.receiving import receive_lot
 from orders import codes, intake, triage
 from orders.authority import laws
+from orders.identity import Keys
 from orders.intake import Person
 from orders.models import Order
 
+HOUSES = count(1)
 PASSWORD = "a long made-up password"
+STAFF_KEY = "a fixed staff key for the tests alone, of no value"
+TOTP_SECRET = "MADEUPSECRETOFNOVALUEMADEUPSECRE"  # the second factor of everyone in the depot
 STATES = {"OH": "Ohio", "MN": "Minnesota", "KY": "Kentucky", "TN": "Tennessee", "NY": "New York"}
 ZIPS = {"43215": ["OH"], "55401": ["MN"], "42223": ["KY", "TN"], "10001": ["NY"]}
 POINTS = {"43215": (39.97, -83.0), "55401": (44.98, -93.27), "42223": (36.6, -87.47), "10001": (40.75, -73.99)}
@@ -47,6 +58,14 @@ class Depot:
 
     session: Session
     settings: Settings
+
+    @property
+    def ring(self) -> Keyring:
+        return Keyring.of(self.settings)
+
+    @property
+    def keys(self) -> Keys:
+        return Keys.of(self.settings)
 
     def item(self, code: str) -> Item:
         return self.session.scalars(select(Item).where(Item.code == code)).one()
@@ -97,13 +116,14 @@ class Depot:
         nonce: bytes | None = None,
         **person: Any,
     ) -> Order:
-        """Seal and store a request, as the public form does; Robin Example asks."""
+        """Seal and store a request, as the public form does; Robin Example asks, each time from another house."""
+        line1 = f"{next(HOUSES)} Sample St"
         sealed = intake.seal_request(
             self.settings,
             nonce=nonce or secrets.token_bytes(16),
             wanted=wanted or {"naloxone-nasal": 1},
             person=Person(
-                **{"name": "Robin Example", "line1": "1 Sample St", "line2": "", "city": "Sampleton", **person},
+                **{"name": "Robin Example", "line1": line1, "line2": "", "city": "Sampleton", **person},
                 state=state,
                 zip=zip,
             ),
@@ -111,7 +131,7 @@ class Depot:
             decision=None,
             now=clock.now(),
         )
-        intake.store(self.session, sealed)
+        intake.store(self.session, sealed, secret=self.settings.secret_key)
         self.session.commit()
         return self.session.scalars(select(Order).where(Order.number == sealed.number)).one()
 
@@ -129,7 +149,7 @@ class Depot:
         return order
 
     def desk(self, now: datetime | None = None) -> triage.Desk:
-        return triage.Desk(self.settings.keyring, laws(self.session), now or clock.now())
+        return triage.Desk(self.keys, laws(self.session), now or clock.now())
 
     def balance(self, lot: Lot) -> Balance:
         self.session.expire_all()
@@ -140,10 +160,29 @@ class Depot:
 
 
 def sign_in(client: FlaskClient, username: str) -> TestResponse:
-    """Sign a client in as one of the depot's staff."""
-    page = client.get("/sign-in").text
-    token = page.split('name="csrf_token"')[1].split('value="')[1].split('"')[0]
-    return client.post("/sign-in", data={"username": username, "password": PASSWORD, "csrf_token": token})
+    """Sign a client in as one of the depot's staff, on both pages; gives the answer to the second."""
+    type_password(client, username)
+    with client.application.app_context():  # a code counts once, and tests sign in more often than each 30 seconds
+        db.session.execute(update(User).where(User.username == username).values(totp_last=None))
+        db.session.commit()
+    return type_code(client, code_now())
+
+
+def type_password(client: FlaskClient, username: str, password: str = PASSWORD, **form: str) -> TestResponse:
+    """Fill in the first page of signing in."""
+    token = _token_on(client, "/sign-in")
+    return client.post("/sign-in", data={"username": username, "password": password, "csrf_token": token, **form})
+
+
+def type_code(client: FlaskClient, code: str) -> TestResponse:
+    """Fill in the second page of signing in."""
+    token = _token_on(client, "/sign-in/code")
+    return client.post("/sign-in/code", data={"code": code, "csrf_token": token})
+
+
+def code_now(secret: str = TOTP_SECRET) -> str:
+    """What the authenticator app of the depot's staff shows."""
+    return pyotp.TOTP(secret).at(clock.now())
 
 
 @pytest.fixture
@@ -169,7 +208,7 @@ def fill(session: Session) -> None:
         )
         for zip, states in ZIPS.items()
     )
-    session.add_all(
+    staff = [
         User(
             username=username,
             role=role,
@@ -185,8 +224,11 @@ def fill(session: Session) -> None:
             ("reviewer", Role.REVIEWER, None),
             ("admin", Role.ADMIN, None),
         )
-    )
+    ]
+    session.add_all(staff)
     session.flush()
+    for user in staff:
+        user.totp_secret = secondfactor.wrap(STAFF_KEY, TOTP_SECRET, user.id)
     rules = [rule(place, code, effect) for code, places in EFFECTS.items() for place, effect in places.items()]
     put_in_force(session, ruletext.new("Test rules", "1", rules))
     items = [
@@ -271,4 +313,9 @@ _NOTHING = {"conditions": [], "credentials": [], "source_url": "", "note": ""}
 
 @lru_cache(maxsize=1)
 def _password_hash() -> str:
-    return _hasher.hash(PASSWORD)
+    return passwords.hash_new(PASSWORD)
+
+
+def _token_on(client: FlaskClient, path: str) -> str:
+    page = client.get(path, follow_redirects=True).text
+    return page.split('name="csrf_token"')[1].split('value="')[1].split('"')[0]

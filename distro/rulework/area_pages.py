@@ -14,6 +14,7 @@ from distro import clock
 from distro.db import db
 from distro.errors import NotFound, Refusal
 from distro.rulework.drafting import DRAFT, AreaChangedMeanwhile, Errors, locked, mark, only_tightens, pages
+from distro.rulework.own_states import require_own_area, require_own_place
 from geo import areas, drafts, maps, places, placewords, publish
 from geo.formwords import plain
 from geo.models import RulesetStatus
@@ -59,7 +60,9 @@ def put(draft_id: int) -> ResponseReturnValue:
         area = _read(typed, placewords.names(session), before)
         if before is None and any(each["code"] == area["code"] for each in draft.areas):
             raise ValidationError({"code": [TAKEN]})
-        drafts.put_area(session, draft, area, by=current_user.username, at=clock.now())
+        found = drafts.put_area(session, draft, area, by=current_user.username, at=clock.now())
+        for each in filter(None, (found, before)):
+            require_own_area(session, each)
         session.commit()
     except ValidationError as error:
         session.rollback()
@@ -83,7 +86,9 @@ def drop(draft_id: int, code: str) -> ResponseReturnValue:
     """Take an area out of the draft, if no rule names it."""
     session = db.session()
     try:
-        drafts.drop_area(session, locked(session, draft_id), code, by=current_user.username, at=clock.now())
+        draft = locked(session, draft_id)
+        require_own_place(session, draft, f"area:{code}", f"Area {code}")
+        drafts.drop_area(session, draft, code, by=current_user.username, at=clock.now())
         session.commit()
     except Refusal as refusal:
         session.rollback()

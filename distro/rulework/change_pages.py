@@ -24,6 +24,7 @@ from distro.rulework.drafting import (
     require_read,
     shown,
 )
+from distro.rulework.own_states import require_own_changes
 from geo import diff, lint, maps, places, placewords, publish
 from geo.diff import AnswerChange
 from geo.formwords import read_day
@@ -88,7 +89,9 @@ def propose(draft_id: int) -> ResponseReturnValue:
         lint.require_sound(ruleset, clock.today())  # first of all: a page that lists faults offers no way to propose
         if ruleset.status == RulesetStatus.DRAFT:
             require_read(ruleset, preview.before(session, ruleset, preview.first_day(ruleset, clock.now())), typed)
-        change_words.require_meant(preview.before(session, ruleset, max(day, clock.today())), ruleset, typed)
+        old = preview.before(session, ruleset, max(day, clock.today()))
+        require_own_changes(session, ruleset, old)
+        change_words.require_meant(old, ruleset, typed)
         publish.propose(session, ruleset, effective_on=day, by=current_user.username, at=clock.now())
         session.commit()
     except publish.DayPassed as refusal:
@@ -106,7 +109,9 @@ def take_back(draft_id: int) -> ResponseReturnValue:
     """Make a draft again of what was proposed."""
     session = db.session()
     try:
-        publish.take_back(session, locked(session, draft_id), by=current_user.username, at=clock.now())
+        ruleset = locked(session, draft_id)
+        require_own_changes(session, ruleset, preview.before(session, ruleset, preview.first_day(ruleset, clock.now())))
+        publish.take_back(session, ruleset, by=current_user.username, at=clock.now())
         session.commit()
     except Refusal as refusal:
         session.rollback()
@@ -124,6 +129,7 @@ def put_in_force(draft_id: int) -> ResponseReturnValue:
             raise NotAPublisher
         ruleset = locked(session, draft_id)
         old = preview.before(session, ruleset, preview.first_day(ruleset, clock.now()))
+        require_own_changes(session, ruleset, old)
         if ruleset.status == RulesetStatus.PROPOSED and current_user.username not in _wrote(ruleset):
             require_read(ruleset, old, typed)
             change_words.require_meant(old, ruleset, typed)

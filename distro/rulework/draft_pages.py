@@ -15,6 +15,7 @@ from distro.audit import AuditEntry
 from distro.db import db
 from distro.errors import InvalidInput, Refusal
 from distro.rulework.drafting import DRAFT, Errors, catalog, locked, pages
+from distro.rulework.own_states import require_own_changes
 from geo import drafts, places, placewords, publish, rulefile
 from geo.lint import Problem, lint_ruleset
 from geo.models import Ruleset, RulesetStatus
@@ -53,6 +54,7 @@ def load() -> ResponseReturnValue:
         text = _text(file.read(rulefile.LONGEST + 1))
         items = list(catalog(session))
         draft = drafts.load_rules(session, text, by=current_user.username, at=clock.now(), items=items)
+        require_own_changes(session, draft, in_force(session, clock.today()))
         session.commit()
     except Refusal as refusal:
         session.rollback()
@@ -105,7 +107,9 @@ def discard(draft_id: int) -> ResponseReturnValue:
     if request.form.get("sure") != "yes":
         return _one(draft_id, {}, {"sure": ["Tick the box if you mean it. Nothing was deleted."]}), 422
     try:
-        drafts.discard(session, locked(session, draft_id), by=current_user.username, at=clock.now())
+        draft = locked(session, draft_id)
+        require_own_changes(session, draft, in_force(session, clock.today()))
+        drafts.discard(session, draft, by=current_user.username, at=clock.now())
         session.commit()
     except Refusal as refusal:
         session.rollback()

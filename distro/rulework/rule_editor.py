@@ -25,6 +25,7 @@ from distro.rulework.drafting import (
     place_name,
     rule_of,
 )
+from distro.rulework.own_states import require_own_place
 from geo import drafts, places, placewords, publish, reviews, rulefile, ruleform
 from geo.lint import lint_ruleset
 from geo.models import Ruleset, RulesetStatus, Zip
@@ -88,6 +89,7 @@ def review(draft_id: int, key: str) -> ResponseReturnValue:
     session = db.session()
     try:
         draft = locked(session, draft_id)
+        require_own_place(session, draft, rule_of(draft, key)["place"], f"Rule {key}")
         if request.form.get("seen") != mark(rule_of(draft, key)):
             raise ChangedMeanwhile
         drafts.review_rule(session, draft, key, by=current_user.username, at=clock.now())
@@ -104,10 +106,13 @@ def review(draft_id: int, key: str) -> ResponseReturnValue:
 def drop(draft_id: int, key: str) -> ResponseReturnValue:
     """Take the rule out of the draft; the box has to be ticked."""
     session = db.session()
-    if request.form.get("sure") != "yes":
-        return _one(draft_id, key, {"sure": [SURE]}), 422
     try:
-        drafts.drop_rule(session, locked(session, draft_id), key, by=current_user.username, at=clock.now())
+        draft = locked(session, draft_id)
+        require_own_place(session, draft, rule_of(draft, key)["place"], f"Rule {key}")
+        if request.form.get("sure") != "yes":
+            session.rollback()
+            return _one(draft_id, key, {"sure": [SURE]}), 422
+        drafts.drop_rule(session, draft, key, by=current_user.username, at=clock.now())
         session.commit()
     except Refusal as refusal:
         session.rollback()
@@ -120,9 +125,12 @@ def _save(draft_id: int, key: str) -> ResponseReturnValue:
     session, typed = db.session(), _typed()
     try:
         draft = locked(session, draft_id)
+        if key:
+            require_own_place(session, draft, rule_of(draft, key)["place"], f"Rule {key}")
         if key and typed.get("seen") != mark(rule_of(draft, key)):
             raise ChangedMeanwhile
         rule = _read(session, draft, key, typed)
+        require_own_place(session, draft, rule["place"], f"Rule {rule['key']}")
         items = list(catalog(session))
         drafts.put_rule(session, draft, rule, by=current_user.username, at=clock.now(), items=items)
         session.commit()

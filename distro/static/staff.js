@@ -56,3 +56,6 @@ for (const form of document.querySelectorAll("form[data-then]")) {
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) for (const form of document.querySelectorAll("form[data-once]")) delete form.dataset.sent;
 });
+
+// Back from the sign-in service: hand on at once what it gave. Without script, the button does it.
+for (const form of document.querySelectorAll("form[data-go]")) form.requestSubmit();

@@ -4,11 +4,13 @@ import json
 import os
 import stat
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from orders import signals
 from tests.browser import demo as demos
 from tests.browser.conftest import DESKTOP, PHONE, axe, fits
 from tests.browser.demo import Demo
@@ -54,6 +56,7 @@ def ask(page: Page, start: str, words: dict[str, str]) -> str:
         page.locator(f"[autocomplete={field}]").fill(typed)
     page.get_by_role("button", name=words["on"]).click()
     page.get_by_role("button", name=words["on"]).click()
+    page.wait_for_timeout(signals.QUICKEST / timedelta(milliseconds=1))  # a program would be quicker than a person
     page.get_by_role("button", name=words["send"]).click()
     return page.locator("#claim-code").inner_text()
 

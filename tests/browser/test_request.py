@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from distro import jobs
 from tests.browser.conftest import PHONE, OpenPage, axe, fits
 from tests.depot import Depot
 
@@ -46,6 +47,9 @@ def test_without_script_a_request_goes_from_start_to_status_and_erasure(
     expect(page.locator("h1")).to_contain_text(words)
     page.locator("[formaction$=erase]").click()
     page.locator("[name=yes]").click()
+    page.locator("main .go").click()  # look again: it is under way
+    expect(page.locator("[formaction$=erase]")).to_have_count(0)
+    jobs.follow_instructions(depot.session, depot.settings)
     page.goto(f"{start}status")
     page.fill("#code", code)
     page.locator("main .go").click()

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from distro import audit, clock
+from distro.accounts import sessions
 from distro.auth import Role, User
 from distro.cli import main
 from distro.config import Settings
@@ -43,9 +44,11 @@ def add_catalog(session: Session) -> None:
 def sign_in(client: FlaskClient, session: Session, role: Role) -> None:
     user = User(username=f"test-{role}", role=role, password_hash="")
     session.add(user)
+    session.flush()
+    token = sessions.begin(session, user, AT)
     session.commit()
     with client.session_transaction() as web_session:
-        web_session.update({"_user_id": str(user.id), "_fresh": True})
+        web_session.update({"_user_id": token, "used": int(AT.timestamp())})
 
 
 @pytest.fixture
