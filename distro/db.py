@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from typing import Any
 
@@ -12,6 +13,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect, Engine
 from sqlalchemy.orm import DeclarativeBase, Session, registry
 from sqlalchemy.types import JSON, TypeDecorator
+
+from distro.files import make_private
 
 BUSY_TIMEOUT_MS = 5_000  # how long a writer waits for another before it gives up, on both engines
 CONNECT_TIMEOUT_S = 3
@@ -113,6 +116,11 @@ def forget_freed_pages(engine: Engine) -> bool:
 
 def _set_up_sqlite(engine: Engine) -> None:
     """WAL, durable commits, foreign keys, and freed pages overwritten with zeros."""
+
+    @event.listens_for(engine, "do_connect")
+    def make_file(_dialect: Dialect, _record: object, names: list[str], _options: object) -> None:
+        if names and names[0] != ":memory:":  # SQLite itself would make it as the umask leaves it, its log likewise
+            make_private(Path(names[0]))
 
     @event.listens_for(engine, "connect")
     def connect(connection: SqliteConnection, _record: object) -> None:

@@ -5,12 +5,14 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from distro import clock, keyring
+from distro import clock
 from distro.auth import open_to_all
 from distro.config import Surface, current_settings
 from distro.db import db
+from distro.keys import keylist
+from distro.keys.keylist import KeysUntrusted, PublicKeys
 from geo.publish import is_live
-from orders import draft
+from orders import draft, spool
 
 blueprint = Blueprint("health", __name__)
 open_to_all(blueprint)
@@ -26,21 +28,32 @@ def live() -> ResponseReturnValue:
 def ready() -> ResponseReturnValue:
     """Say whether requests can be taken: the database answers with our schema, and this week has a key.
 
-    Where participants come, there must also be live rules and something to ask for.
+    Where participants come, there must also be live rules and something to ask for. `weeks_ahead` of keys should be
+    4 or more: then somebody has four weeks to mend what keeps new ones from coming. `spooled_since` is the day of the
+    oldest request in this machine's spool, if there is one: it must be stored before its key dies.
     """
     try:
-        db.session.execute(text("SELECT 1 FROM orders WHERE 1 = 0"))
+        problem, ahead = _find_problem()
     except SQLAlchemyError:
-        return jsonify(status="no database"), 503
+        problem, ahead = "no database", None
+    oldest = spool.oldest(current_settings().spool)
+    more = {"weeks_ahead": ahead, "spooled_since": oldest.isoformat() if oldest else None}
+    told = {name: value for name, value in more.items() if value is not None}
+    return jsonify(status=problem or "ok", **told), 503 if problem else 200
+
+
+def _find_problem() -> tuple[str, int | None]:
+    """Why no request can be taken, "" if one can, and how many weeks ahead there are keys."""
+    db.session.execute(text("SELECT 1 FROM orders WHERE 1 = 0"))
     try:
-        weeks = keyring.published_keys(current_settings().public_keys)
-    except (ValueError, OSError):
-        return jsonify(status="keys damaged"), 503
-    if clock.week_of(clock.today()) not in weeks:
-        return jsonify(status="no key for this week"), 503
+        published = keylist.read(PublicKeys.of(current_settings()))
+    except KeysUntrusted:
+        return "keys not signed by the root", None
+    if published.epoch(clock.today()) is None:
+        return "no key for this week", None
     if current_settings().surface is not Surface.STAFF:
         if not is_live(db.session()):
-            return jsonify(status="no live rules"), 503
+            return "no live rules", None
         if not draft.requestable(db.session()):
-            return jsonify(status="nothing to ask for"), 503
-    return jsonify(status="ok")
+            return "nothing to ask for", None
+    return "", published.weeks_ahead(clock.today())

@@ -17,7 +17,8 @@ from distro.app import create_app
 from distro.config import Settings
 from distro.db import db
 from distro.demo import free_port
-from distro.keyring import make_keys
+from distro.keys.keylist import PublicKeys
+from distro.keys.keyring import Keyring, make_keys
 from tests.bench import Row, benchmark
 from tests.depot import fill
 
@@ -54,7 +55,7 @@ def a_public_worker() -> Iterator[Row]:
 def _make_instance(instance: Path) -> Settings:
     """A small depot on SQLite with keys for its week."""
     settings = Settings.from_env({}, instance=instance)
-    make_keys(settings.keyring, settings.public_keys, clock.today())
+    make_keys(Keyring.of(settings), PublicKeys.of(settings), clock.today())
     app = create_app(settings)
     schema.upgrade(app)
     with app.app_context():

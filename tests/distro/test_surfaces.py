@@ -16,7 +16,7 @@ from distro.config import Settings, Surface
 from tests.conftest import Cli
 from tests.depot import Depot, sign_in
 
-OPEN = {"health", "login", "en", "es"}
+OPEN = {"health", "login", "join", "provider", "en", "es"}
 METHODS = ("GET", "POST")
 
 
