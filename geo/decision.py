@@ -168,7 +168,7 @@ def _personal(finding: Finding, facts: Facts, wanted: int) -> tuple[Effect, str]
         return effect, "rule" if rule else "silence"
     if rule.most_per_order is not None and wanted > rule.most_per_order:
         return Effect.DENY, "most"
-    if rule.most_per_period is not None and wanted + (facts.sent or 0) > rule.most_per_period[0]:
+    if rule.most_per_period is not None and wanted > rule.most_per_period[0]:
         return Effect.DENY, "period"
     if rule.min_age is not None and _asks_age(rule):
         if facts.age is None:
@@ -177,8 +177,10 @@ def _personal(finding: Finding, facts: Facts, wanted: int) -> tuple[Effect, str]
             return Effect.DENY, "age"
     if rule.attest and rule.statement not in facts.attested:
         return Effect.ASK, "statement"
-    if rule.most_per_period is not None and facts.sent is None:
-        return Effect.REVIEW, "sent"
+    if rule.most_per_period is not None and facts.sent is not None:
+        gets = facts.sent.get(rule.key)
+        if gets is None or gets > rule.most_per_period[0]:
+            return Effect.REVIEW, "sent" if gets is None else "period"
     if rule.training and rule.training not in facts.trained:
         return Effect.REVIEW, "training"
     return effect, "rule"

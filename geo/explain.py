@@ -230,7 +230,7 @@ def _words(rule: BookRule, effect: Effect, cause: str) -> str:
         "statement": "they have not agreed to its statement",
         "most": f"at most {rule.most_per_order} in one order",
         "period": f"at most {units} in {days} days",
-        "sent": f"at most {units} in {days} days; what was sent before is not known",
+        "sent": f"at most {units} in {days} days; what the household got before cannot be counted",
         "training": f"the training {rule.training} is not recorded",
     }
     return said.get(cause, cause)

@@ -19,9 +19,11 @@ How rules combine, in the words the tests use. `geo.decision` does it; this page
    for some items holds for these and for the kits that it names or that they are part of), where it needs someone to
    be there (`in_person`), does not name the mail among its `channels`, our warehouse among its `origins` or our kind
    of organization among its `operators` (unknown: review); where the person is younger than `min_age` (unknown: ask)
-   or more is asked for than `most_per_order`, or than `most_per_period` leaves (what was sent before is not known:
-   review). A statement to agree to (`attest`) is asked for. Training not done and `conditions` without the credential
-   `conditions:KEY` go to a person: review. `recorded` facts bind the site and decide nothing.
+   or more is asked for at once than `most_per_order` or `most_per_period`. What the household gets in the period, this
+   order included, goes to a person where it is over `most_per_period` or cannot be counted: review, never deny, since
+   a household is not a person; while nobody has looked, as on the public pages, it does not count. A statement to
+   agree to (`attest`) is asked for. Training not done and `conditions` without the credential `conditions:KEY` go to
+   a person: review. `recorded` facts bind the site and decide nothing.
 7. A rule in doubt never allows: low confidence or unclear law (`legal_status`) means review, and so does a missing
    reviewer, unless the ruleset was published for a demo. Doubt never softens a deny.
 8. Both ends. A parcel needs a yes at its destination and at its warehouse; there, what concerns the person (age,
@@ -308,7 +310,8 @@ class Facts:
     """What we know of the person and their place. None is unknown; a county of "" means they do not know it.
 
     `age` is in years, `attested` the statements they agreed to (`BookRule.statement`), `trained` the trainings done,
-    `sent` the units sent before within a rule's period.
+    `sent` what their household gets within each rule's period, this order included: units of what the rule names, by
+    its key. A rule that is missing there could not be counted; None means that nobody has looked.
     """
 
     state: str | None = None
@@ -316,4 +319,4 @@ class Facts:
     age: int | None = None
     attested: frozenset[str] = frozenset()
     trained: frozenset[str] = frozenset()
-    sent: int | None = None
+    sent: Mapping[str, int] | None = None

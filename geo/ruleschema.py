@@ -152,7 +152,7 @@ class RuleSchema(Schema):
         load_default=None,
         allow_none=True,
         validate=validate.Length(equal=2, error="Write it as [units, days], such as [100, 30]."),
-        metadata={"description": "The most units in so many days: [100, 30]."},
+        metadata={"description": "The most units for one address in so many days, else a person decides: [100, 30]."},
     )
     enclosures = _texts("What goes into the box with it.")
     in_person = _chosen(

@@ -43,6 +43,10 @@ _BY_CAUSE: dict[tuple[str, Effect], Pair] = {
         "Here, we can mail at most {most} of these in {days} days. Please ask for fewer, or come back later.",
         "Aquí, podemos enviar como máximo {most} de estos en {days} días. Pida menos, o vuelva más tarde, por favor.",
     ),
+    ("period", Effect.REVIEW): (
+        "Here, there is a limit over time. A person will check before we mail it.",
+        "Aquí hay un límite por período. Una persona lo revisará antes del envío.",
+    ),
     ("sent", Effect.REVIEW): (
         "Here, there is a limit over time. You can ask now, and a person will check before we mail it.",
         "Aquí hay un límite por período. Puede pedirlo ahora, y una persona lo revisará antes del envío.",

@@ -61,7 +61,7 @@ class ByRules:
         return self.products.get(item) or Product(item), self.origins[site] if site else None
 
 
-Laws = Callable[[date], Decider]  # the decider of a day
+Laws = Callable[[date], ByRules]  # the decider of a day
 
 
 def products(session: Session) -> dict[str, Product]:
@@ -105,7 +105,7 @@ def laws(session: Session) -> Laws:
     """The decider of each day, read once a day while the caller works."""
 
     @lru_cache(maxsize=8)
-    def on(day: date) -> Decider:
+    def on(day: date) -> ByRules:
         return by_rules(session, law(session, day))
 
     return on

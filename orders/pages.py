@@ -10,6 +10,7 @@ from flask_babel import get_locale
 from sqlalchemy.exc import SQLAlchemyError
 
 from distro import clock
+from distro.config import current_settings
 from distro.db import db
 from distro.errors import Refusal
 from geo import places
@@ -19,7 +20,7 @@ from geo.places import Place
 from geo.referrals import nearest_help
 from geo.rules import Effect
 from inventory.models import Item
-from orders import draft
+from orders import draft, effort
 from orders.draft import Draft, Errors
 from orders.eligibility import NO_RULES, Judgement
 
@@ -148,7 +149,14 @@ def _contact(typed: Draft) -> dict[str, Any]:
 
 def _check(typed: Draft) -> dict[str, Any]:
     things = [_thing(item, typed) for item in draft.requestable(db.session()) if item.code in typed.wanted]
-    return {"things": things, "state_name": _state_name(typed.typed["state"])}
+    bits = current_settings().effort_bits
+    g.scripted = bits > 0
+    return {
+        "things": things,
+        "state_name": _state_name(typed.typed["state"]),
+        "puzzle": effort.puzzle(typed.typed["form"]) if bits else "",
+        "bits": bits,
+    }
 
 
 _FACTS: dict[str, Callable[..., dict[str, Any]]] = {

@@ -17,8 +17,9 @@ from distro.config import current_settings
 from distro.db import db
 from distro.errors import Refusal, Unavailable
 from geo import places
+from geo.nearest import arrange, shipped
 from geo.publish import NoRules, is_live
-from orders import codes, draft, intake, lookup, pages, spool
+from orders import codes, draft, effort, intake, lookup, pages, retention, signals, spool
 from orders.draft import AskAgain, Draft
 from orders.eligibility import Judgement
 from orders.intake import Person, SealedRequest
@@ -108,7 +109,9 @@ def done() -> ResponseReturnValue:
     except (codes.FormExpired, codes.FormTampered) as refusal:
         return _form_refused(typed, refusal)
     try:
-        again = _is_stored(nonce) or not intake.store(db.session(), _sealed(typed, nonce))
+        again = _is_stored(nonce)
+        if not again:
+            again = not intake.store(db.session(), _sealed(typed, nonce), secret=settings.secret_key)
         db.session.commit()
         stored = True
     except NEVER_FITS:
@@ -133,14 +136,21 @@ def begin() -> ResponseReturnValue:
 @blueprint.get("/privacy")
 def privacy() -> ResponseReturnValue:
     """What is kept, who sees it, and when it is erased."""
-    return render_template("public/privacy.html")
+    return render_template(
+        "public/privacy.html",
+        after_shipping=retention.KEEP_AFTER_SHIPPING.days,
+        after_stopping=retention.KEEP_AFTER_STOPPING.days,
+        open_most=retention.OPEN_MOST.days,
+        weeks_in_backups=retention.WEEKS_IN_BACKUPS,
+    )
 
 
 @blueprint.get("/leave")
 def leave() -> ResponseReturnValue:
     """Away to a page about the weather; the browser is told to forget this site's pages."""
     response = redirect(ELSEWHERE, 303)
-    response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
+    # Not "cookies": these pages set none, and it would sign out staff, and people at other sites of this domain.
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
 
@@ -171,9 +181,10 @@ def _try_later(problem: Exception) -> ResponseReturnValue:
     """Nothing can be done now: say so, and keep everything typed for another try."""
     db.session.rollback()
     sentence = str(problem if isinstance(problem, Unavailable) else CannotAnswer())
-    code = [(name, request.form[name]) for name in ("code", "yes") if name in request.form]
-    kept = Draft.read(request.form).carried() + code
-    return render_template("public/again.html", sentence=sentence, kept=kept), 503
+    besides = [(name, request.form[name]) for name in ("code", "yes", "effort", "more") if name in request.form]
+    kept = Draft.read(request.form).carried() + besides
+    help = arrange(shipped(), state=request.form.get("state", ""))  # from no table, since none may answer
+    return render_template("public/again.html", sentence=sentence, kept=kept, help=help), 503
 
 
 @blueprint.before_request
@@ -226,7 +237,21 @@ def _sealed(typed: Draft, nonce: bytes, *, tables: bool = True) -> SealedRequest
         person=person,
         ruleset_id=judgement.ruleset_id if judgement else None,
         decision=judgement.record() if judgement else None,
+        flags=_flags(typed.typed["form"]),
         now=clock.now(),
+    )
+
+
+def _flags(form: str) -> list[str]:
+    """What makes a person look first. The answer is the same as everybody's, and the request is taken."""
+    settings = current_settings()
+    _nonce, made = codes.peek_form(settings.secret_key, form)
+    bits, answer = settings.effort_bits, request.form.get("effort", "")
+    return signals.flags(
+        trap=request.form.get("more", ""),
+        made=made,
+        now=clock.now(),
+        effort=effort.is_solved(form, answer, bits) if bits else None,
     )
 
 
@@ -236,7 +261,9 @@ def _form_refused(typed: Draft, refusal: Refusal) -> ResponseReturnValue:
         nonce, _made = codes.peek_form(current_settings().secret_key, typed.typed["form"])
         if _is_stored(nonce):
             return _show_code(nonce, typed, again=True)
-    typed.typed["form"] = ""
+        typed.typed["form"] = codes.new_form(current_settings().secret_key, signals.made_again(clock.now()))
+    else:
+        typed.typed["form"] = ""
     _check_so_far(typed)
     draft.check_contact(typed)
     return pages.show("check", _with_form(typed), status=refusal.status, errors={"request": [str(refusal)]})
@@ -249,7 +276,14 @@ def _is_stored(nonce: bytes) -> bool:
 
 def _show_code(nonce: bytes, typed: Draft, *, again: bool, tables: bool = True) -> ResponseReturnValue:
     code = codes.claim_code(current_settings().secret_key, nonce)
-    return render_template("public/done.html", code=code, again=again, help=pages.help_near(typed, tables=tables))
+    return render_template(
+        "public/done.html",
+        code=code,
+        again=again,
+        help=pages.help_near(typed, tables=tables),
+        after_shipping=retention.KEEP_AFTER_SHIPPING.days,
+        after_stopping=retention.KEEP_AFTER_STOPPING.days,
+    )
 
 
 def _with_form(typed: Draft) -> Draft:

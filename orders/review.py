@@ -1,21 +1,74 @@
 """Requests that a person decides. The page shows what can decide it, and nothing of who asked."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from distro import clock
+from distro import clock, reasons
 from distro.auth import Role, guard
+from distro.config import current_settings
 from distro.db import db
-from distro.errors import NotFound, Refusal
-from inventory.shelves import own_site
-from orders import queries, triage
+from distro.errors import InvalidInput, Refusal
+from orders import household, queries, scope, signals, triage
+from orders.identity import Keys
 from orders.models import Order
+from orders.signals import Finding
+
+TO_RELEASE = {
+    "fine": "I looked at it, and it is fine",
+    "more": "More is needed there: several people, or a loss",
+    "law": "The law lets us, as counsel said",
+    "other": "Another reason, in the field beside it",
+}
+TO_DECLINE = {
+    "law": "The rules there do not let us",
+    "limit": "It is more than we can send there for now",
+    "address": "The address cannot be made sure",
+    "robot": "It looks like a program or a duplicate",
+    "group": "It is for a group: tell them where groups get supplies",
+    "other": "Another reason, in the field beside it",
+}
+KINDS = {  # the word over each sentence that says why an order is held
+    signals.ROBOT: "Robot?",
+    signals.FAST: "Robot?",
+    signals.NO_EFFORT: "Robot?",
+    signals.GROUP: "Group?",
+    signals.BULK: "Group?",
+    signals.MOST: "Limit",
+    signals.OFTEN: "Limit",
+    signals.LIMIT: "Limit",
+    signals.PERIOD: "Limit",
+}
+SAYS = {  # what one rule, and what several, say of an item
+    "review": ("leaves it to a person", "leave it to a person"),
+    "ask": ("wants one more answer", "want one more answer"),
+    "deny": ("forbids it", "forbid it"),
+}
+HOMES = (signals.OFTEN, signals.LIMIT, signals.PERIOD)  # what does not count where many share an address
 
 blueprint = Blueprint("review", __name__, url_prefix="/review")
 guard(blueprint, Role.MANAGER, Role.ADMIN)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the rules say of an item, in a sentence, and which rules."""
+
+    sentence: str
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A held order with why it is: a word and a sentence each. `by_home`: some of it counts what the address got."""
+
+    order: Order
+    why: tuple[tuple[str, str], ...]
+    by_home: bool
+    rules: tuple[Told, ...]
 
 
 @blueprint.get("")
@@ -29,7 +82,8 @@ def release(number: str) -> ResponseReturnValue:
     """Yes: it is checked once more and goes on, unless the law forbids it."""
     order = _own_order(number)
     try:
-        triage.release(db.session(), order, reason=_reason(), by=current_user.username, at=clock.now())
+        _why, reason = _reason("yes", TO_RELEASE)
+        triage.release(db.session(), order, reason=reason, by=current_user.username, at=clock.now())
     except Refusal as refusal:
         return _refused(number, refusal)
     return _done(f"Order {order.number} goes on. It is checked again within seconds; what the law forbids comes back.")
@@ -40,14 +94,39 @@ def decline(number: str) -> ResponseReturnValue:
     """No, with a reason for the record."""
     order = _own_order(number)
     try:
-        triage.decline(db.session(), order, reason=_reason(), by=current_user.username, at=clock.now())
+        why, reason = _reason("no", TO_DECLINE)
+        triage.decline(db.session(), order, reason=reason, why=why, by=current_user.username, at=clock.now())
     except Refusal as refusal:
         return _refused(number, refusal)
     return _done(f"Order {order.number} is declined. Its status page says so, and where else to ask.")
 
 
-def _reason() -> str:
-    return request.form.get("reason", "").strip()[:200]
+@blueprint.post("/<number>/shared")
+def shared(number: str) -> ResponseReturnValue:
+    """Many share this address, so nothing is counted for it; the order is checked again."""
+    order, keys = _own_order(number), Keys.of(current_settings())
+    try:
+        household.mark_shared(db.session(), order, keys, by=current_user.username, at=clock.now())
+    except Refusal as refusal:
+        return _refused(number, refusal)
+    return _done(f"The address of order {order.number} counts as shared for some weeks. It is checked again now.")
+
+
+def _reason(answer: str, known: Mapping[str, str]) -> tuple[str, str]:
+    """The reason chosen from the list for `answer` (yes, no), and its text for the record with what was written."""
+    chosen, text = request.form.get("why", ""), reasons.checked(request.form.get("reason", "")[:200])
+    said, _, why = chosen.partition("-")
+    if chosen and (said != answer or why not in known):
+        wanted = "releasing" if answer == "yes" else "declining"
+        raise InvalidInput(field="why", problem=f"The reason you chose is not one for {wanted} it. Choose again.")
+    if why in ("", "other"):
+        if not text:
+            problem = (
+                "Say why in the field beside it." if why else "Choose a reason, or say one in the field beside it."
+            )
+            raise InvalidInput(field="reason" if why else "why", problem=problem)
+        return "other", text
+    return why, f"{known[why]}. {text}".strip()
 
 
 def _done(sentence: str) -> ResponseReturnValue:
@@ -63,18 +142,40 @@ def _refused(number: str, refusal: Refusal) -> ResponseReturnValue:
 
 def _page(number: str = "", problem: str = "") -> str:
     return render_template(
-        "review/held.html", orders=_held(), number=number, problem=problem, reason=request.form.get("reason", "")
+        "review/held.html",
+        cases=[_case(order) for order in _held()],
+        to_release=TO_RELEASE,
+        to_decline=TO_DECLINE,
+        number=number,
+        problem=problem,
+        reason=request.form.get("reason", ""),
+        why=request.form.get("why", ""),
     )
 
 
+def _case(order: Order) -> Case:
+    found: Sequence[Finding] = signals.told(order)
+    why = [(KINDS.get(one.sign, "Look"), one.sentence) for one in found]
+    if order.note and not any(order.note.startswith(one.sentence[:100]) for one in found):
+        why.insert(0, ("Address" if order.note.startswith(triage.UNCHECKED) else "Rules", order.note))
+    return Case(order, tuple(why), any(one.sign in HOMES for one in found), tuple(_told(order)))
+
+
+def _told(order: Order) -> Iterator[Told]:
+    names = {line.item.code: line.item.name for line in order.lines}
+    for code, decided in (order.decision or {}).items():
+        rules = tuple(decided.get("rules") or ())
+        if rules and decided["effect"] in SAYS:
+            more = f" and {len(rules) - 1} more" if len(rules) > 1 else ""
+            says = SAYS[decided["effect"]][len(rules) > 1]
+            yield Told(f"{names.get(code, code)}: rule {rules[0]}{more} {says}.", rules)
+
+
 def _held() -> Sequence[Order]:
-    """Held orders of this person's warehouse, and those that have none yet."""
-    site = own_site(db.session(), current_user)
-    return [order for order in triage.held(db.session()) if site is None or order.site_id in (None, site.id)]
+    """Held orders of this person's warehouse and states, and those that have no warehouse yet."""
+    own = scope.of(db.session(), current_user, unplaced=True)
+    return [order for order in triage.held(db.session()) if own.covers(order)]
 
 
 def _own_order(number: str) -> Order:
-    order, site = queries.by_number(db.session(), number), own_site(db.session(), current_user)
-    if site is not None and order.site_id not in (None, site.id):
-        raise NotFound(what="order", name=number[:12])
-    return order
+    return queries.by_number(db.session(), number, scope.of(db.session(), current_user, unplaced=True))

@@ -6,31 +6,38 @@ Only processes with the keyring run this. What a rule or a check cannot settle i
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from distro import audit, clock, keyring
+from distro import audit, clock
 from distro.errors import InvalidInput, Refusal
-from geo import places
+from distro.keys import keyring
+from distro.keys.keyring import SecretWrong
+from distro.keys.sealing import SealBroken
+from geo import periods, places
+from geo.periods import Sent
 from geo.places import Place
 from geo.rules import Effect
 from inventory import demand, stock
 from inventory.models import Balance, Fund, Item, Lot, Site
-from orders import workflow
+from orders import household, signals, tampering, workflow
 from orders.allocation import Shelf, plan
 from orders.authority import Laws
 from orders.eligibility import Judgement, doubts, judge, senders, shown_key
+from orders.identity import Keys, open_person
 from orders.intake import Person
-from orders.models import Line, Order, Status
+from orders.models import WHY_NOT, Line, Order, Status
+from orders.signals import Past
+
+UNCHECKED = "The address could not be checked"  # how a note begins that says so
 
 
 @dataclass(frozen=True)
 class Desk:
-    """What triage works with: the keyring, what decides on a day, and the time."""
+    """What triage works with: what opens boxes, what decides on a day, and the time."""
 
-    keyring: Path
+    keys: Keys
     laws: Laws
     now: datetime
 
@@ -64,17 +71,28 @@ def settle(session: Session, order: Order, desk: Desk) -> None:
     except workflow.AlreadyMoved:
         return
     try:
-        person = open_person(order, desk.keyring)
+        person = open_person(order, desk.keys)
+        tampering.require_release(session, order)
         place = places.find(session, person.zip)
         if not order.released:
             places.in_state(place, person.state)
+    except SecretWrong:  # nothing is wrong with the order: it waits until the keyring can be unlocked
+        raise
     except Refusal as problem:
-        workflow.hold(session, order, note=_unchecked(problem), at=desk.now)
+        workflow.hold(session, order, note=f"{UNCHECKED}: {type(problem).__doc__}", at=desk.now)
+        if isinstance(problem, SealBroken):
+            order.released, order.released_for, order.decision = False, [], None  # whoever releases it asks all anew
+            tampering.tell(session, order, at=desk.now)
         return
-    judgement = judge_order(session, order, person, place, desk)
-    order.ruleset_id, order.decision = judgement.ruleset_id, judgement.record()
+    past = household.past_of(session, desk.keys.ring, order, person, desk.today)
+    sent = _sent(order, past, place, desk)
+    judgement = judge_order(session, order, person, place, desk, sent=sent)
+    noticed = signals.findings(order, person.name, past or Past(), desk.today)
+    noticed += signals.over_periods(judgement, desk.laws(clock.day_at(desk.now, place.zone)).law.book, sent)
+    order.ruleset_id, order.decision = judgement.ruleset_id, signals.noted(judgement.record(), noticed)
     sites = authorised_sites(session, order, place, judgement)
     note = objection(order, judgement) or ("" if sites else f"No warehouse sends all of this to {order.state}.")
+    note = note or " ".join(one.sentence for one in signals.unseen(order, noticed))
     if note:
         workflow.hold(session, order, note=note, at=desk.now)
         return
@@ -88,23 +106,24 @@ def settle(session: Session, order: Order, desk: Desk) -> None:
         workflow.allocate(session, order, found, at=desk.now)
 
 
-def open_person(order: Order, keyring_directory: Path) -> Person:
-    """Open an order's box. Raises KeyGone, SealBroken, PersonUnreadable, or AddressErased once it was erased."""
-    if order.sealed is None:
-        raise workflow.AddressErased(number=order.number)
-    return Person.from_text(keyring.open_box(keyring_directory, order.epoch, order.uid, order.sealed))
-
-
 def judge_order(
-    session: Session, order: Order, person: Person, place: Place, desk: Desk, *, site: str | None = None
+    session: Session,
+    order: Order,
+    person: Person,
+    place: Place,
+    desk: Desk,
+    *,
+    sent: Mapping[str, int],
+    site: str | None = None,
 ) -> Judgement:
-    """What can be sent of an order today, from one warehouse if `site` names it.
+    """What can be sent of an order today, from one warehouse if `site` names it. `sent`: see `geo.rules.Facts`.
 
     If its ZIP code is not in its state, the rules of both places count. Once a person has released the order nobody is
     left to ask, so of what is not known the strictest holds.
     """
-    facts, wanted = person.facts, {line.item.code: line.quantity for line in order.lines}
+    wanted = {line.item.code: line.quantity for line in order.lines}
     on = clock.day_at(desk.now, place.zone)
+    facts = replace(person.facts, sent=sent)
     there = senders(session, place, facts, wanted)
     if site is not None:
         there = dict.fromkeys(there, (site,))
@@ -113,6 +132,16 @@ def judge_order(
         place, facts = replace(place, states=(person.state, *place.states)), replace(facts, state=None, county="")
     strictly = elsewhere or order.released
     return judge(desk.laws(on), place, wanted, facts, on, senders=there, strictly=strictly)
+
+
+def _sent(order: Order, past: Past | None, place: Place, desk: Desk) -> dict[str, int]:
+    """What the home gets in the period of each rule that can be counted, with what it asks for now."""
+    if past is None:
+        return {}
+    on = clock.day_at(desk.now, place.zone)
+    decider = desk.laws(on)
+    gets = [*past.sent, *(Sent(line.item.code, line.quantity, on) for line in order.lines)]
+    return periods.by_rule(decider.law.book, decider.products, gets, on, countable=household.KEPT_DAYS)
 
 
 def objection(order: Order, judgement: Judgement) -> str:
@@ -144,16 +173,23 @@ def objection_today(session: Session, order: Order, desk: Desk) -> str:
     one too. Asked when it is packed, labelled and shipped; the order keeps the decision.
 
     The address is opened for its place alone; nothing of it is given back. Raises KeyGone on a machine without any
-    keyring, where nothing is wrong with the order, and whatever is wrong with the address of one that is packed.
+    keyring, where nothing is wrong with the order, and whatever is wrong with the address of one that is packed. If
+    that is SealBroken, the admins are told: the caller commits before it refuses.
     """
     try:
-        person = open_person(order, desk.keyring)
+        person = open_person(order, desk.keys)
+        tampering.require_release(session, order)
         place = places.find(session, person.zip)
     except Refusal as problem:
-        if order.status == Status.PACKED or not keyring.private_weeks(desk.keyring):
+        locked = isinstance(problem, SecretWrong) or not keyring.private_epochs(desk.keys.ring)
+        if isinstance(problem, SealBroken):
+            tampering.tell(session, order, at=desk.now)
+        if order.status == Status.PACKED or locked:
             raise
-        return _unchecked(problem)
-    judgement = judge_order(session, order, person, place, desk, site=order.site.code if order.site else None)
+        return f"{UNCHECKED}: {type(problem).__doc__}"
+    past = household.past_of(session, desk.keys.ring, order, person, desk.today)
+    code = order.site.code if order.site else None
+    judgement = judge_order(session, order, person, place, desk, sent=_sent(order, past, place, desk), site=code)
     order.ruleset_id, order.decision = judgement.ruleset_id, judgement.record()
     return objection(order, judgement) or _money(order, judgement)
 
@@ -225,15 +261,16 @@ def release(session: Session, order: Order, *, reason: str, by: str, at: datetim
     """A person says yes to what triage held; it is checked again, and what the law forbids stays held."""
     _require_reason(reason)
     seen = [doubt for decision in (order.decision or {}).values() for doubt in decision.get("doubts", ())]
-    known = list(dict.fromkeys([*order.released_for, *seen]))
+    known = list(dict.fromkeys([*order.released_for, *seen, *order.flags]))
     workflow.move(session, order, Status.RECEIVED, released=True, released_for=known, note="")
-    audit.record(session, actor=by, action="release", subject=order.document, reason=reason, at=at)
+    audit.record(session, actor=by, action=tampering.RELEASE, subject=order.document, reason=reason, at=at)
 
 
-def decline(session: Session, order: Order, *, reason: str, by: str, at: datetime) -> None:
-    """A person says no, with a reason for the record."""
+def decline(session: Session, order: Order, *, reason: str, by: str, at: datetime, why: str = "") -> None:
+    """A person says no, with a reason for the record. `why` is one of WHY_NOT: it tells the participant more."""
     _require_reason(reason)
-    workflow.move(session, order, Status.DECLINED, closed_on=at.date())
+    said = why if why in WHY_NOT else ""
+    workflow.move(session, order, Status.DECLINED, closed_on=at.date(), note="", why_not=said)
     audit.record(session, actor=by, action="decline", subject=order.document, reason=reason, at=at)
 
 
@@ -241,10 +278,6 @@ def held(session: Session) -> Sequence[Order]:
     """What waits for a person, oldest first."""
     query = select(Order).where(Order.status == Status.HELD).order_by(Order.id)
     return session.scalars(query.options(selectinload(Order.lines).joinedload(Line.item))).all()
-
-
-def _unchecked(problem: Refusal) -> str:
-    return f"The address could not be checked: {type(problem).__doc__}"
 
 
 def _count_demand(session: Session, order: Order, site: Site) -> None:

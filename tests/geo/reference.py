@@ -232,8 +232,11 @@ def person(found: Answer, one: Counted, facts: Facts, units: int, per: int) -> N
         if most is not None and units > most:
             effects.append("deny")
         if rule.most_per_period is not None:
-            over = units * per + (facts.sent or 0) > rule.most_per_period[0]
-            effects.append("deny" if over else "review" if facts.sent is None else "allow")
+            most_in_period = rule.most_per_period[0]
+            if units * per > most_in_period:
+                effects.append("deny")
+            if facts.sent is not None and (rule.key not in facts.sent or facts.sent[rule.key] > most_in_period):
+                effects.append("review")
         if rule.training and rule.training not in facts.trained:
             effects.append("review")
         if age is not None and facts.age is not None and facts.age < age:

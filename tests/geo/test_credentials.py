@@ -160,7 +160,7 @@ def test_each_change_is_on_the_record_with_its_fields(world: Session) -> None:
     ]
     assert entries[1].reason == "issuer was Example Board of Health; places was OH; note"
     assert "last day 2027-12-31, was 2026-12-31" in entries[2].reason
-    assert audit.broken_at(world) is None
+    assert audit.verify(world).broken is None
 
 
 def test_a_renewal_ends_later_and_not_in_the_past(world: Session) -> None:

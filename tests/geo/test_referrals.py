@@ -5,8 +5,9 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from distro.accounts.passwords import add_user
 from distro.audit import AuditEntry
-from distro.auth import Role, add_user
+from distro.auth import Role
 from distro.errors import InvalidInput
 from distro.outbox import Message
 from geo import referralfile, referrals

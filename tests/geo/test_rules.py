@@ -229,10 +229,16 @@ def test_limits_count_units_of_what_the_rule_names() -> None:
         DENY,
     ]
     assert answer(capped, rule("OH-b", items=("pack",)), product=pack).most == 2
+
+
+def test_what_a_household_gets_over_time_is_never_a_no() -> None:
     monthly = rule("OH-a", most_per_period=(5, 30))
-    for sent, expected in ((4, ALLOW), (5, DENY), (None, REVIEW)):
+    for sent, expected in (({"OH-a": 5}, ALLOW), ({"OH-a": 6}, REVIEW), ({}, REVIEW), (None, ALLOW)):
         assert answer(monthly, facts=Facts(sent=sent)).effect == expected
-    assert answer(monthly, units=6).effect == DENY  # too many whatever was sent before
+    assert answer(monthly, facts=Facts(sent={"OH-a": 6})).reasons[0].why == "period"
+    assert answer(monthly, facts=Facts(sent={"OH-b": 1})).reasons[0].why == "sent"  # it could not be counted
+    assert answer(monthly, units=5).effect == ALLOW
+    assert answer(monthly, units=6).effect == DENY  # in one request: they can ask for fewer at once
 
 
 # 7. Doubt

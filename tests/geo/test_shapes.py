@@ -343,8 +343,9 @@ def test_12_quantity_caps_maine_connecticut() -> None:
     assert [answer(caps, in_("ME"), SYRINGES, units=kits) for kits in (10, 11)] == [ALLOW, DENY]  # of ten syringes each
     assert [answer(caps, in_("CT"), SYRINGES, units=kits) for kits in (1, 2)] == [ALLOW, DENY]
     assert whole(caps, in_("ME"), SYRINGES).most == 10
-    sent = [Facts(sent=sent) for sent in (90, 91)] + [NOBODY]
-    assert [answer(caps, in_("VT"), SYRINGE, facts, units=10) for facts in sent] == [ALLOW, DENY, REVIEW]
+    sent = [Facts(sent={"VT-syringes": units}) for units in (100, 101)] + [Facts(sent={}), NOBODY]
+    assert [answer(caps, in_("VT"), SYRINGE, facts, units=10) for facts in sent] == [ALLOW, REVIEW, REVIEW, ALLOW]
+    assert answer(caps, in_("VT"), SYRINGE, units=101) == DENY  # in one request
 
 
 def test_13_channel_new_jersey_georgia_maine() -> None:

@@ -138,9 +138,16 @@ def person(random: Random, case: Case) -> tuple[Facts, int]:
         age=random.choice((None, 14, 17, 18, 40)),
         attested=frozenset(rule.statement for rule in case.law.book.rules if rule.attest and random.random() < 0.5),
         trained=frozenset(random.choice(((), ("naloxone",)))),
-        sent=random.choice((None, 0, 3)),
+        sent=_sent(random, case),
     )
     return facts, random.choice((1, 1, 2, 3))
+
+
+def _sent(random: Random, case: Case) -> dict[str, int] | None:
+    """What the household gets in the period of each limit that could be counted; None if nobody looked."""
+    limits = [rule.key for rule in case.law.book.rules if rule.most_per_period]
+    counted = {key: random.choice((1, 3, 31)) for key in limits if random.random() < 0.8}
+    return random.choice((None, counted, counted))
 
 
 def _area(random: Random, number: int) -> Area:

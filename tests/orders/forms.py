@@ -1,10 +1,13 @@
 """What a visitor's browser does with our forms: read them, and send them back."""
 
+from datetime import timedelta
 from html.parser import HTMLParser
 
 from flask.testing import FlaskClient
 from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
+
+from distro import clock
 
 
 class _Fields(HTMLParser):
@@ -38,9 +41,11 @@ def fields(page: str) -> MultiDict[str, str]:
 
 
 def filled(client: FlaskClient, **changes: str) -> dict[str, object]:
-    """A whole request by Robin Example on a fresh form, ready for `/done`; `changes` win."""
+    """A whole request by Robin Example on a form a minute old, ready for `/done`; `changes` win."""
+    with clock.at(clock.now() - timedelta(minutes=1)):
+        form = fields(client.get("/").text)["form"]
     return {
-        "form": fields(client.get("/").text)["form"],
+        "form": form,
         "item": ["naloxone-nasal"],
         "many-naloxone-nasal": "2",
         "zip": "43215",

@@ -105,8 +105,10 @@ def test_a_paper_that_ends_stops_the_box_on_that_day(depot: Depot, packer: Flask
     before, late = settled(depot), settled(depot)
     assert (before.status, late.status) == (Status.ALLOCATED, Status.ALLOCATED)
     with clock.at(datetime.combine(ends, datetime.min.time(), UTC) - timedelta(hours=10)):
+        sign_in(packer, "packer")  # days later
         packed(packer, before)
     with clock.at(datetime.combine(ends, datetime.min.time(), UTC) + timedelta(hours=12)):
+        sign_in(packer, "packer")  # days later
         packed(packer, late)
     depot.session.expire_all()
     assert before.status == Status.PACKED
@@ -198,6 +200,7 @@ def test_what_ended_after_packing_gets_no_label_and_is_not_shipped(depot: Depot,
         packed(packer, order)
     assert post(packer, f"/desk/orders/{labelled.number}/label").status_code == 200
     with clock.at(datetime.combine(ends, datetime.min.time(), UTC) + timedelta(hours=12)):
+        sign_in(packer, "packer")  # days later
         assert post(packer, f"/desk/orders/{unlabelled.number}/label").status_code == 409
         assert post(packer, f"/desk/orders/{labelled.number}/ship").status_code == 409
     depot.session.expire_all()
