@@ -6,6 +6,7 @@ RESET ?=
 PYTHON ?= python3
 DATABASE ?= sqlite
 BENCH ?=
+SCAN ?=
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -18,7 +19,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 CATALOGS := $(patsubst %.po,%.mo,$(wildcard distro/translations/*/LC_MESSAGES/*.po))
 PYTEST := $(BIN)/python -m pytest --quiet
 
-.PHONY: help setup demo test check format unit browser screenshots bench lock clean system
+.PHONY: help setup demo test check format unit browser screenshots bench scan lock clean system
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -29,8 +30,8 @@ demo: .venv/run.stamp $(CATALOGS) ## Start everything on this machine: make demo
 setup: .venv/dev.stamp $(CATALOGS) ## Build .venv with all that development and tests need
 
 test: setup system check ## Everything: lint, types, layers, and the whole suite on SQLite and on PostgreSQL
-	$(PYTEST) --database sqlite
-	$(PYTEST) --database postgresql
+	@echo "The suite runs on SQLite and on PostgreSQL side by side; each is shown when it is done, in about 10 minutes"
+	@$(MAKE) --jobs=2 --output-sync=target suite-sqlite suite-postgresql
 
 check: setup ## Lint, formatting, types and import layers
 	$(BIN)/ruff check .
@@ -54,18 +55,26 @@ screenshots: setup system ## Take the pictures in docs/screenshots/ anew
 bench: setup ## Measure what was promised, a row for each: make bench [BENCH=worker]
 	@$(BIN)/python -m tests.bench $(BENCH)
 
+scan: setup .scan/tools.stamp .scan/wapiti.stamp ## Scan the code and a running instance, about 10 minutes: make scan [SCAN='bandit semgrep']
+	@$(BIN)/python -m tests.scan $(SCAN)
+
 lock: ## Pin the newest fitting releases, with hashes and without addresses
 	@folder=$$(mktemp -d); trap "rm -rf $$folder" EXIT; \
 	$(PYTHON) -m venv $$folder; $$folder/bin/pip install --quiet uv; \
 	compile="$$folder/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --python-version 3.11"; \
 	$$compile pyproject.toml --group build -o requirements.lock; \
-	$$compile pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	$$compile pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock; \
+	$$compile --group scan -o requirements-scan.lock; \
+	$$compile --group wapiti -o requirements-wapiti.lock
 
 clean: ## Remove .venv, caches and compiled catalogs; never an instance
-	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache $(CATALOGS)
+	rm -rf .venv .scan build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache $(CATALOGS)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# -- made files: not to be called by hand --
+# -- parts and made files: not to be called by hand --
+
+suite-%:
+	$(PYTEST) --database '$*'
 
 .venv/python.stamp:
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -84,6 +93,16 @@ clean: ## Remove .venv, caches and compiled catalogs; never an instance
 .venv/dev.stamp: requirements-dev.lock .venv/run.stamp
 	@echo "Installing what the tests need (requirements-dev.lock)"
 	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# The scanners live apart: what they need would clash with what Distro needs, and wapiti's with the others'.
+.scan/tools.stamp: requirements-scan.lock
+.scan/wapiti.stamp: requirements-wapiti.lock
+.scan/%.stamp:
+	@echo "Installing scanners ($<)"
+	@rm -rf .scan/$*
+	@$(PYTHON) -m venv .scan/$*
+	@.scan/$*/bin/pip --disable-pip-version-check --quiet install --require-hashes -r $<
 	@touch $@
 
 %.mo: %.po | .venv/run.stamp
