@@ -1,27 +1,29 @@
 """The `distro` command. The instance it works on is DISTRO_INSTANCE, or ./instance."""
 
-import secrets
 from dataclasses import replace
 from pathlib import Path
 
 import click
-from sqlalchemy import select
 
-from distro import audit, clock, demo, jobs, keyring, schema
+from distro import clock, demo, jobs, logbook, schema
 from distro.app import create_app, routes
-from distro.auth import Role, add_user
-from distro.cli_credentials import credentials_group
-from distro.cli_referrals import referrals_group
-from distro.cli_rules import rules_group
-from distro.cli_setup import catalog_group, places_group
+from distro.commands.audit import audit_group
+from distro.commands.credentials import credentials_group
+from distro.commands.database import database_group, grant_again
+from distro.commands.holdings import holdings_command
+from distro.commands.keys import keys_group
+from distro.commands.orders import orders_group
+from distro.commands.referrals import referrals_group
+from distro.commands.rules import rules_group
+from distro.commands.setup import catalog_group, places_group
+from distro.commands.users import user_group
 from distro.config import Settings, Surface
-from distro.console import NUMBER, Group, as_json, check_keys_file, make_app, print_rows, read_settings
+from distro.console import Group, as_json, make_app, print_rows, read_settings
 from distro.db import db
-from distro.errors import NotFound
 from distro.serve import serve as serve_app
 from inventory import ledger, stock
-from inventory.models import Bin, Lot, Site
-from orders import queries
+from inventory.models import Bin, Lot
+from orders import forgotten, queries
 
 PORT = click.IntRange(1, 65_535)
 
@@ -35,11 +37,17 @@ def main() -> None:
     """
 
 
+main.add_command(audit_group)
+main.add_command(holdings_command)
 main.add_command(places_group)
+main.add_command(database_group)
 main.add_command(rules_group)
 main.add_command(credentials_group)
+main.add_command(keys_group)
+main.add_command(orders_group)
 main.add_command(catalog_group)
 main.add_command(referrals_group)
+main.add_command(user_group)
 
 
 @main.command()
@@ -70,60 +78,17 @@ def scheduler() -> None:
     """
     settings = read_settings()
     click.echo(f"Working for {settings.instance}. Ctrl-C stops it.")
+    logbook.begin()
     jobs.run_scheduler(create_app(settings), settings)
 
 
 @main.command()
 def migrate() -> None:
     """Create the database, or bring it to this version's schema. Safe to run again."""
-    schema.upgrade(make_app())
-    click.echo("The database is up to date.")
-
-
-@main.group("user")
-def user_group() -> None:
-    """Staff accounts."""
-
-
-@user_group.command("add")
-@click.argument("username")
-@click.option("--role", type=click.Choice([role.value for role in Role]), required=True, help="What they do here.")
-@click.option("--email", default="", help="Where alerts go.")
-@click.option("--site", default=None, help="Limit them to one warehouse, by its code.")
-def user_add(username: str, role: str, email: str, site: str | None) -> None:
-    """Add USERNAME and print a generated password, once."""
-    password = secrets.token_urlsafe(15)
-    with make_app().app_context():
-        if site is not None and db.session.scalar(select(Site.id).where(Site.code == site)) is None:
-            raise NotFound(what="warehouse", name=site)
-        add_user(db.session(), username=username, role=Role(role), password=password, email=email, site_code=site)
-        db.session.commit()
-    click.echo(f"{username} ({role}) may sign in with this password, shown only now: {password}")
-
-
-@main.group("keys")
-def keys_group() -> None:
-    """The keys that seal addresses, one pair a week."""
-
-
-@keys_group.command("make")
-def keys_make() -> None:
-    """Make the missing key pairs, six weeks ahead. The scheduler does this too."""
-    settings = Settings.from_env()
-    check_keys_file(settings.public_keys)
-    made = keyring.make_keys(settings.keyring, settings.public_keys, clock.today())
-    click.echo(f"Made {len(made)}: {', '.join(made)}" if made else "All keys are there.")
-
-
-@keys_group.command("list")
-@as_json
-def keys_list(json_: bool) -> None:
-    """List the weeks with a public key, and whether the private half is still here."""
-    settings = Settings.from_env()
-    check_keys_file(settings.public_keys)
-    private = set(keyring.private_weeks(settings.keyring))
-    weeks = sorted(keyring.published_keys(settings.public_keys))
-    print_rows([{"week": week, "private_key": week in private} for week in weeks], json_)
+    app = make_app()
+    schema.upgrade(app)
+    again = grant_again(app)
+    click.echo("The database is up to date." + (f" Granted again: {', '.join(again)}." if again else ""))
 
 
 @main.group("stock")
@@ -161,36 +126,19 @@ def stock_verify() -> None:
     click.echo("Every balance is the sum of its ledger.")
 
 
-@main.group("audit")
-def audit_group() -> None:
-    """The record of who saw or changed what."""
+@orders_group.command("forget-again")
+def orders_forget_again() -> None:
+    """After a restore: cancel and erase again what people had cancelled or erased since that backup.
 
-
-@audit_group.command("verify")
-def audit_verify() -> None:
-    """Prove that every entry follows from the one before; name the first that does not, and exit with status 1.
-
-    An entry that was changed, put in or taken out breaks the chain there; entries cut off at the end do not show.
+    `forgotten.jsonl` in the instance tells which; put the newest there first. Safe to run again.
     """
+    settings = read_settings()
     with make_app().app_context():
-        broken = audit.broken_at(db.session())
-    if broken is not None:
-        raise click.ClickException(f"Entry {broken} of the record does not follow from the one before it.")
-    click.echo("Every entry of the record follows from the one before.")
-
-
-@main.group("orders")
-def orders_group() -> None:
-    """Requests and what became of them."""
-
-
-@orders_group.command("list")
-@click.option("--limit", type=NUMBER, default=100, show_default=True, help="How many, newest first.")
-@as_json
-def orders_list(limit: int, json_: bool) -> None:
-    """List orders, newest first. Nothing in it is personal."""
-    with make_app().app_context():
-        print_rows(queries.rows(db.session(), limit=limit), json_)
+        cancelled, erased, labelled = forgotten.forget_again(db.session(), settings.forgotten, at=clock.now())
+        db.session.commit()
+    click.echo(f"{cancelled} orders are cancelled and {erased} addresses erased again.")
+    if labelled:
+        click.echo(f"These are labelled: unpack or send them, then run this again: {', '.join(labelled)}")
 
 
 @main.command("routes")

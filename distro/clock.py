@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+DAY = 24 * 60 * 60  # seconds
 _fixed: datetime | None = None
 
 

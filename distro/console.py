@@ -1,7 +1,6 @@
 """What the command line says: problems as one sentence each, and rows as text or JSON."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import click
@@ -10,7 +9,6 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
-from distro import keyring
 from distro.app import create_app
 from distro.config import Settings
 from distro.db import MOST_STORED
@@ -49,12 +47,6 @@ class Group(click.Group):
         raise click.ClickException(problem)
 
 
-class KeysDamaged(Refusal):
-    """The file of public keys cannot be read, so that nothing could be sealed."""
-
-    sentence = "%(path)s is damaged. Put it back from the backup; until then no request can be taken."
-
-
 def read_settings() -> Settings:
     """The settings of the environment, with an address of a database that can be one."""
     settings = Settings.from_env()
@@ -73,16 +65,6 @@ def check_address(url: str) -> None:
         make_url(url)
     except ValueError:  # a port that is no number
         raise ArgumentError from None
-
-
-def check_keys_file(path: Path) -> None:
-    """Raises KeysDamaged unless the file of public keys is a table, or not made yet."""
-    try:
-        whole = isinstance(keyring.published_keys(path), dict)
-    except ValueError:
-        whole = False
-    if not whole:
-        raise KeysDamaged(path=path)
 
 
 def database_problem(error: Exception) -> str:

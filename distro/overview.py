@@ -13,15 +13,19 @@ from sqlalchemy.orm import Session
 
 from distro import clock, slots
 from distro.auth import Role, guard
+from distro.config import current_settings
 from distro.db import db
 from distro.errors import NotFound
+from distro.keys import keycheck
+from distro.keys.keyfiles import Keyring
+from distro.keys.keylist import PublicKeys
 from geo import endings, expiry, places, referrals
 from geo.maps import Paint, us_map
 from geo.places import StateRow
 from inventory import alerts, demand, shelves, stock
 from inventory.models import Item, Site
 from inventory.reorder import Cover
-from orders import queries
+from orders import keyloss, queries, scope
 
 Pair = tuple[int, int]  # site id, item id
 STOPPED_AFTER = timedelta(minutes=5)
@@ -116,7 +120,8 @@ def first() -> ResponseReturnValue:
     """The first page, for `?item=` alone or all requestable items; `?all=1` shows quiet states too."""
     session, today = db.session(), clock.now().date()
     own = shelves.own_site(session, current_user)
-    sites, states = shelves.own_sites(session, own), places.states(session)
+    sites, mine = shelves.own_sites(session, own), shelves.own_states(current_user)
+    states = [state for state in places.states(session) if not mine or state.code in mine]
     items = [item for item in shelves.items(session) if item.requestable]
     item = _chosen(items)
     cover, asked = stock.cover(session, today, {site.id for site in sites}), demand.by_state(session, today)
@@ -138,18 +143,25 @@ def first() -> ResponseReturnValue:
         few=demand.WINDOW_WEEKS,
         mapped=mapped,
         map=_map(mapped, state_rows(states, [mapped], sites, cover, asked)) if mapped else "",
-        counts=queries.count_by_status(session),
+        counts=queries.count_by_status(session, scope.of(session, current_user, unplaced=True)),
         stopped_since=_stopped_since(session),
+        keys_wrong=_keys_wrong(session),
         unchecked=len(referrals.stale(session, today)),
         papers=[expiry.line(paper, today) for paper in expiry.ending(session, today)],
         rules_ending=endings.rules_ending(session, today),
     )
 
 
+def _keys_wrong(session: Session) -> list[str]:
+    """What is wrong with the keys, a sentence each."""
+    ring, public, today = Keyring.of(current_settings()), PublicKeys.of(current_settings()), clock.today()
+    return [*keycheck.problems(ring, public, today), *keyloss.problems(session, ring, public, today)]
+
+
 def _stopped_since(session: Session) -> datetime | None:
     """When triage last went well, if that is too long ago while something is open; 1970 if it never did."""
     last = slots.last(session, "triage") or datetime.fromtimestamp(0, UTC)
-    return last if clock.now() - last > STOPPED_AFTER and queries.count_by_status(session) else None
+    return last if abs(clock.now() - last) > STOPPED_AFTER and queries.count_by_status(session) else None
 
 
 def in_words(cell: Cell) -> str:

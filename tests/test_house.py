@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("distro", "geo", "inventory", "orders")
 LONGEST = 300  # lines; a longer file says `Length:` and why in its docstring
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-scan.lock", "requirements-wapiti.lock")
 LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
 # One planted import for each border: (file, line to add).
 PLANTED = [
@@ -22,6 +22,8 @@ PLANTED = [
     ("inventory/ledger.py", "import orders.models"),
     ("orders/models.py", "import distro.app"),
     ("geo/rules.py", "import distro.cli"),
+    ("orders/codes.py", "import distro.keys.keyring"),
+    ("distro/health.py", "import orders.identity"),
 ]
 # Person-first language: what these words say about people, no page, test or comment of ours says.
 NEVER = re.compile(
@@ -91,7 +93,7 @@ def test_every_setting_is_in_the_readme(texts: dict[str, str]) -> None:
 
 def test_every_target_of_make_is_told_and_they_are_few(texts: dict[str, str]) -> None:
     told = re.findall(r"^([a-z]+):.*## ", texts["Makefile"], re.MULTILINE)
-    assert 8 <= len(told) <= 12
+    assert 8 <= len(told) <= 14  # one for each thing people do; more would not be read
 
 
 @pytest.mark.parametrize("name", LOCKS)

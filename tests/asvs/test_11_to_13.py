@@ -112,7 +112,7 @@ def test_11_5_1_tokens() -> None:
         if name.startswith("secrets.token_") and (size := getattr(call.args[0], "value", 16)) < 16
     }
     # Beside those of the table: the demo's own, and the end of the name of a temporary file.
-    assert short == {"distro/demo.py: 15", "distro/accounts/secondfactor.py: 8", "distro/files.py: 8"}
+    assert short == {"distro/demo_weeks.py: 15", "distro/accounts/secondfactor.py: 8", "distro/files.py: 8"}
     assert is_excepted("11.5.1")
     nonce = codes.peek_form("s", codes.new_form("s", clock.now()))[0]
     assert len(nonce) * 8 == 128 and len(codes.claim_code("s", nonce).replace("-", "")[:-1]) * 5 == 80

@@ -12,6 +12,8 @@ from distro.audit import AuditEntry
 from distro.auth import User
 from distro.cli import main
 from distro.config import Settings
+from orders import forgotten
+from orders.models import Parcel, Status
 from tests.conftest import Cli, Databases
 from tests.depot import Depot
 
@@ -212,3 +214,17 @@ def test_a_depot_is_set_up_from_a_file(cli: Cli, depot: Depot, tmp_path: Path) -
     file.write_text(exported.stdout)
     told = cli("catalog", "load", str(file), "--by", "admin")
     assert told.returncode == 0 and "Added 0, changed 0, removed 0" in told.stdout
+
+
+def test_what_was_forgotten_is_forgotten_again(cli: Cli, depot: Depot) -> None:
+    order, labelled = depot.request(), depot.request()
+    labelled.status = Status.PACKED
+    depot.session.add(Parcel(order_id=labelled.id, packed_on=clock.today(), labelled_on=clock.today()))
+    depot.session.commit()
+    assert cli("orders", "forget-again").stdout == "0 orders are cancelled and 0 addresses erased again.\n"
+    done = [(order.number, "cancel"), (labelled.number, "erase"), ("NOSUCH00", "erase")]
+    forgotten.note(depot.settings.forgotten, done, clock.today())
+    told = cli("orders", "forget-again")
+    depot.session.expire_all()
+    assert told.stdout.startswith("1 orders are cancelled and 0") and labelled.number in told.stdout
+    assert (order.status, labelled.status) == (Status.CANCELLED, Status.PACKED) and labelled.sealed is not None

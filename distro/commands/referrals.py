@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from distro import clock
 from distro.auth import Role
-from distro.cli_setup import SYSTEM, by_whom, check_staff, yaml_file
+from distro.commands.setup import SYSTEM, by_whom, check_staff, yaml_file
 from distro.console import as_json, make_app, print_rows
 from distro.db import db
 from geo import referrals

@@ -5,7 +5,7 @@ from marshmallow import ValidationError
 
 from distro import clock
 from distro.auth import Role
-from distro.cli_setup import check_staff
+from distro.commands.setup import check_staff
 from distro.console import NUMBER, as_json, make_app, print_rows
 from distro.db import db
 from distro.errors import InvalidInput

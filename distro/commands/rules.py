@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from distro import clock
 from distro.auth import Role
-from distro.cli_setup import DAY, SYSTEM, by_whom, check_staff, yaml_file
+from distro.commands.setup import DAY, SYSTEM, by_whom, check_staff, yaml_file
 from distro.console import NUMBER, as_json, make_app, print_one, print_rows
 from distro.db import db
 from distro.errors import Refusal
