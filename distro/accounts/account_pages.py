@@ -9,9 +9,7 @@ from flask_login import current_user
 from sqlalchemy.orm import Session
 
 from distro import clock
-from distro.accounts import own as own_account
-from distro.accounts import people as accounts
-from distro.accounts import provider_pages
+from distro.accounts import own_account, people, provider_pages
 from distro.accounts.oidc import Provider
 from distro.accounts.passwords import MOST
 from distro.auth import Role, User, guard
@@ -61,7 +59,7 @@ def recovery_codes() -> ResponseReturnValue:
 def sign_out_everywhere() -> ResponseReturnValue:
     """End every session, this one too."""
     session = db.session()
-    accounts.end_sessions(session, current_user, by=current_user.username, at=clock.now())
+    people.end_sessions(session, current_user, by=current_user.username, at=clock.now())
     session.commit()
     return redirect(url_for("login.sign_in"), code=303)
 
@@ -121,7 +119,7 @@ def _page(problem: str = "") -> str:
     provider = Provider.of(current_settings())
     return render_template(
         "accounts/mine.html",
-        access=accounts.access_of(current_user),
+        access=people.access_of(current_user),
         codes_left=len(current_user.recovery_hashes),
         has_password=bool(current_user.password_hash),
         has_code=bool(current_user.totp_secret),

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from distro import audit, outbox
 from distro.accounts import passwords, sessions
-from distro.accounts.own import require_free
+from distro.accounts.own_account import require_free
 from distro.accounts.people import (
     access_of,
     can_sign_in,

@@ -11,8 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from distro import clock
-from distro.accounts import login, oidc, tries
-from distro.accounts import own as own_account
+from distro.accounts import login, oidc, own_account, tries
 from distro.auth import open_to_all
 from distro.config import current_settings
 from distro.db import db

@@ -9,8 +9,7 @@ from flask_login import current_user
 from sqlalchemy.orm import Session
 
 from distro import clock
-from distro.accounts import invitations
-from distro.accounts import people as accounts
+from distro.accounts import invitations, people
 from distro.auth import Role, User, guard
 from distro.config import current_settings
 from distro.db import MOST_STORED, db
@@ -35,8 +34,8 @@ def listing() -> ResponseReturnValue:
     """Everyone, with what they may see and whether they can come in."""
     session, now = db.session(), clock.now()
     open_links = invitations.links_open(session, now)
-    rows = [(user, invitations.standing(user, open_links)) for user in accounts.everyone(session)]
-    return render_template("accounts/users.html", rows=rows, access_of=accounts.access_of, links=open_links)
+    rows = [(user, invitations.standing(user, open_links)) for user in people.everyone(session)]
+    return render_template("accounts/users.html", rows=rows, access_of=people.access_of, links=open_links)
 
 
 @blueprint.get("/new")
@@ -80,10 +79,10 @@ def change(user_id: int) -> ResponseReturnValue:
 
     def step(session: Session, user: User, at: datetime) -> str:
         role, site, states = _access(session, request.form)
-        accounts.change_access(
+        people.change_access(
             session, user, role=role, site_code=site, state_codes=states, by=current_user.username, at=at
         )
-        return f"Saved: {user.username} is {accounts.access_of(user)} from now on."
+        return f"Saved: {user.username} is {people.access_of(user)} from now on."
 
     return _do(user_id, step)
 
@@ -93,7 +92,7 @@ def disable(user_id: int) -> ResponseReturnValue:
     """Let them in no more."""
 
     def step(session: Session, user: User, at: datetime) -> str:
-        accounts.disable(session, user, by=current_user.username, at=at)
+        people.disable(session, user, by=current_user.username, at=at)
         return f"{user.username} is disabled and signed out everywhere."
 
     return _do(user_id, step)
@@ -104,7 +103,7 @@ def enable(user_id: int) -> ResponseReturnValue:
     """Let them in again."""
 
     def step(session: Session, user: User, at: datetime) -> str:
-        accounts.enable(session, user, by=current_user.username, at=at)
+        people.enable(session, user, by=current_user.username, at=at)
         return f"{user.username} may sign in again."
 
     return _do(user_id, step)
@@ -116,7 +115,7 @@ def end_sessions(user_id: int) -> ResponseReturnValue:
 
     def step(session: Session, user: User, at: datetime) -> str:
         mine = current_user.get_id() if user.id == current_user.id else None
-        accounts.end_sessions(session, user, by=current_user.username, at=at, but=mine)
+        people.end_sessions(session, user, by=current_user.username, at=at, but=mine)
         return f"{user.username} is signed out everywhere{' else' if mine else ''}."
 
     return _do(user_id, step)
@@ -126,7 +125,7 @@ def end_sessions(user_id: int) -> ResponseReturnValue:
 def reset(user_id: int) -> ResponseReturnValue:
     """A new link, for someone whose password, phone or link is lost; it is shown here, once."""
     session, now = db.session(), clock.now()
-    user = accounts.find(session, user_id)
+    user = people.find(session, user_id)
     try:
         token = invitations.reset(session, user, by=current_user.username, at=now)
         return _link_page(session, user, token, now)
@@ -138,7 +137,7 @@ def reset(user_id: int) -> ResponseReturnValue:
 def _do(user_id: int, step: Callable[[Session, User, datetime], str]) -> ResponseReturnValue:
     """Take a step, commit it and say so; a refusal keeps the page and changes nothing."""
     session = db.session()
-    user = accounts.find(session, user_id)
+    user = people.find(session, user_id)
     try:
         done = step(session, user, clock.now())
         session.commit()
@@ -156,7 +155,7 @@ def _access(session: Session, typed: dict[str, str]) -> tuple[Role, str | None, 
     site = typed.get("site") or None
     if site is not None and site not in {each.code for each in own_sites(session)}:
         raise NotFound(what="warehouse", name=site[:16])
-    states = accounts.checked_states(typed.get("states", ""), [state.code for state in places.states(session)])
+    states = people.checked_states(typed.get("states", ""), [state.code for state in places.states(session)])
     return Role(typed["role"]), site, states
 
 
@@ -175,7 +174,7 @@ def _new_page(typed: dict[str, str], problem: str) -> str:
 
 def _one(user_id: int, problem: str = "") -> str:
     session, now = db.session(), clock.now()
-    user = accounts.find(session, user_id)
+    user = people.find(session, user_id)
     open_links = invitations.links_open(session, now)
     return render_template(
         "accounts/user.html",
@@ -183,9 +182,9 @@ def _one(user_id: int, problem: str = "") -> str:
         typed={"role": user.role, "site": user.site_code or "", "states": ", ".join(user.state_codes)},
         standing=invitations.standing(user, open_links),
         link_until=open_links.get(user.id),
-        sessions=accounts.sessions_open(session, user, now),
+        sessions=people.sessions_open(session, user, now),
         mine=user.id == current_user.id,
-        access=accounts.access_of(user),
+        access=people.access_of(user),
         problem_said=problem,
         **_choices(),
     )

@@ -8,8 +8,7 @@ import click
 from sqlalchemy.orm import Session
 
 from distro import clock
-from distro.accounts import invitations
-from distro.accounts import people as accounts
+from distro.accounts import invitations, people
 from distro.accounts.passwords import add_user
 from distro.auth import Role, User
 from distro.commands.setup import SYSTEM, by_whom, check_staff
@@ -64,9 +63,9 @@ def user_list(json_: bool) -> None:
                 "standing": invitations.standing(user, links),
                 "second_factor": bool(user.totp_secret),
                 "provider": user.oidc_subject is not None,
-                "signed_in": accounts.sessions_open(session, user, now),
+                "signed_in": people.sessions_open(session, user, now),
             }
-            for user in accounts.everyone(session)
+            for user in people.everyone(session)
         ]
     print_rows(rows, json_)
 
@@ -90,7 +89,7 @@ def user_invite(username: str, role: str, email: str, site: str | None, states: 
             role=Role(role),
             email=email,
             site_code=site,
-            state_codes=accounts.checked_states(" ".join(states), [state.code for state in places.states(session)]),
+            state_codes=people.checked_states(" ".join(states), [state.code for state in places.states(session)]),
             by=by,
             at=now,
         )
@@ -105,7 +104,7 @@ def user_reset(username: str, by: str) -> None:
     with make_app().app_context():
         session, now = db.session(), clock.now()
         _check_actor(by)
-        user = accounts.named(session, username)
+        user = people.named(session, username)
         _print_link(session, user, invitations.reset(session, user, by=by, at=now), now)
 
 
@@ -114,7 +113,7 @@ def user_reset(username: str, by: str) -> None:
 @by_whom
 def user_disable(username: str, by: str) -> None:
     """Let USERNAME in no more; their sessions end now."""
-    _do(username, by, lambda session, user, at: accounts.disable(session, user, by=by, at=at))
+    _do(username, by, lambda session, user, at: people.disable(session, user, by=by, at=at))
     click.echo(f"{username} is disabled and signed out everywhere.")
 
 
@@ -123,7 +122,7 @@ def user_disable(username: str, by: str) -> None:
 @by_whom
 def user_enable(username: str, by: str) -> None:
     """Let USERNAME in again."""
-    _do(username, by, lambda session, user, at: accounts.enable(session, user, by=by, at=at))
+    _do(username, by, lambda session, user, at: people.enable(session, user, by=by, at=at))
     click.echo(f"{username} may sign in again.")
 
 
@@ -132,7 +131,7 @@ def user_enable(username: str, by: str) -> None:
 @by_whom
 def user_end_sessions(username: str, by: str) -> None:
     """Sign USERNAME out everywhere."""
-    _do(username, by, lambda session, user, at: accounts.end_sessions(session, user, by=by, at=at))
+    _do(username, by, lambda session, user, at: people.end_sessions(session, user, by=by, at=at))
     click.echo(f"{username} is signed out everywhere.")
 
 
@@ -140,7 +139,7 @@ def _do(username: str, by: str, step: Callable[[Session, User, datetime], None])
     with make_app().app_context():
         session = db.session()
         _check_actor(by)
-        step(session, accounts.named(session, username), clock.now())
+        step(session, people.named(session, username), clock.now())
         session.commit()
 
 

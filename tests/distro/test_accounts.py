@@ -9,8 +9,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from distro import audit, clock
-from distro.accounts import invitations
-from distro.accounts import people as accounts
+from distro.accounts import invitations, people
 from distro.audit import AuditEntry
 from distro.auth import Role, User
 from tests.conftest import Cli
@@ -38,9 +37,9 @@ def test_nobody_can_take_their_own_account_away(depot: Depot, admin: FlaskClient
 @pytest.mark.parametrize(
     "act",
     [
-        lambda session, user: accounts.disable(session, user, by="system", at=clock.now()),
+        lambda session, user: people.disable(session, user, by="system", at=clock.now()),
         lambda session, user: invitations.reset(session, user, by="system", at=clock.now()),
-        lambda session, user: accounts.change_access(
+        lambda session, user: people.change_access(
             session, user, role=Role.MANAGER, site_code=None, state_codes=[], by="system", at=clock.now()
         ),
     ],
@@ -50,7 +49,7 @@ def test_the_last_admin_who_can_sign_in_stays(depot: Depot, act: Callable[..., o
     session = depot.session
     invited, _ = invitations.invite(session, username="admin-2", role=Role.ADMIN, by="admin", at=clock.now())
     invited.active = True  # even so: without a password they cannot come in
-    with pytest.raises(accounts.LastAdmin):
+    with pytest.raises(people.LastAdmin):
         act(session, depot.user("admin"))
     invited.password_hash = "x"
     act(session, depot.user("admin"))
@@ -58,11 +57,11 @@ def test_the_last_admin_who_can_sign_in_stays(depot: Depot, act: Callable[..., o
 
 def test_an_admin_who_comes_in_only_by_a_provider_counts_while_there_is_one(app: Flask, depot: Depot) -> None:
     depot.session.add(User(username="admin-2", role=Role.ADMIN, password_hash="", oidc_subject="c" * 64))
-    with pytest.raises(accounts.LastAdmin):
-        accounts.disable(depot.session, depot.user("admin"), by="admin-2", at=clock.now())
+    with pytest.raises(people.LastAdmin):
+        people.disable(depot.session, depot.user("admin"), by="admin-2", at=clock.now())
     known = {"oidc_issuer": "https://provider.example", "oidc_client_id": "distro"}
     app.config["SETTINGS"] = replace(app.config["SETTINGS"], **known)
-    accounts.disable(depot.session, depot.user("admin"), by="admin-2", at=clock.now())
+    people.disable(depot.session, depot.user("admin"), by="admin-2", at=clock.now())
 
 
 SCOPES = [  # own site and states, those handed out, whether that may be

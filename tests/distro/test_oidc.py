@@ -18,8 +18,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from distro import clock
-from distro.accounts import oidc, tries
-from distro.accounts import own as own_account
+from distro.accounts import oidc, own_account, tries
 from distro.accounts.oidc import ProviderAway, ProviderRefused
 from distro.app import create_app
 from distro.audit import AuditEntry
