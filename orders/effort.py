@@ -21,11 +21,3 @@ def is_solved(form: str, answer: str, bits: int) -> bool:
         return False
     digest = hashlib.sha256(f"{puzzle(form)}:{answer}".encode()).digest()
     return int.from_bytes(digest, "big") >> (256 - bits) == 0
-
-
-def solve(form: str, bits: int) -> str:
-    """An answer, as a browser finds it; about 2**bits tries."""
-    answer = 0
-    while not is_solved(form, str(answer), bits):
-        answer += 1
-    return str(answer)

@@ -14,6 +14,7 @@ from orders.models import Order
 from tests.browser.conftest import PHONE, OpenPage, axe, fits
 from tests.browser.test_request import ask_to_check
 from tests.depot import Depot
+from tests.orders.forms import solve
 
 BITS = 14
 
@@ -42,7 +43,7 @@ def test_our_script_solves_it_under_the_content_policy(depot: Depot, open_page: 
     page = checking(open_page, script=True)
     expect(page.locator("#effort")).not_to_have_value("")
     form, answer = page.locator("[name=form]").input_value(), page.locator("#effort").input_value()
-    assert effort.is_solved(form, answer, BITS) and answer == effort.solve(form, BITS)  # the first that fits
+    assert effort.is_solved(form, answer, BITS) and answer == solve(form, BITS)  # the first that fits
     axe(page)
     fits(page)
     assert page.locator("p:has(#more)").bounding_box()["width"] <= 1  # type: ignore[index]

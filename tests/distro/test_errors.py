@@ -1,20 +1,13 @@
 """What goes wrong is said in a sentence, on a page that can always be made, and tells nobody who was there."""
 
 import gzip
-import os
 import re
-import signal
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 from flask import Flask
@@ -25,9 +18,9 @@ from sqlalchemy.exc import IntegrityError
 from distro.app import create_app
 from distro.config import Settings, Surface
 from distro.db import db
-from distro.demo import free_port
 from tests.depot import PASSWORD, Depot, sign_in
 from tests.orders.forms import filled
+from tests.served import served
 from tests.staff import post, said
 
 AWAY = "The database is busy or away. Nothing was changed."
@@ -187,7 +180,7 @@ def test_what_holds_a_code_or_something_typed_is_not_compressed(client: FlaskCli
 
 
 def test_a_malformed_request_leaves_neither_its_words_nor_its_address(settings: Settings, tmp_path: Path) -> None:
-    with _serving(settings, tmp_path / "said") as port:
+    with served(settings, tmp_path / "said") as port:
         for line in (
             f"name={CANARY}\r\n\r\n",
             f"GET /?{CANARY} HTTP/9.9\r\n\r\n",
@@ -204,39 +197,6 @@ def fields(page: str) -> dict[str, str]:
     """The hidden fields of a page's last form."""
     found = re.findall(r'type="hidden" name="([^"]*)" value="([^"]*)"', page.rpartition("<form")[2])
     return {name: unescape(value) for name, value in found}
-
-
-@contextmanager
-def _serving(settings: Settings, said: Path) -> Iterator[int]:
-    """A real `distro serve`, all of whose words go to a file."""
-    port = free_port()
-    environment = {
-        "PATH": os.environ["PATH"],
-        "DISTRO_INSTANCE": str(settings.instance),
-        "DATABASE_URL": settings.database_url,
-        "SECRET_KEY": settings.secret_key,
-    }
-    program = Path(sys.executable).with_name("distro")
-    with said.open("wb") as output:
-        command = [program, "serve", "--port", str(port), "--workers", "1"]
-        server = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
-        try:
-            _wait_for(server, port)
-            yield port
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(30)
-
-
-def _wait_for(server: "subprocess.Popen[bytes]", port: int) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until and server.poll() is None:
-        try:
-            with urlopen(f"http://127.0.0.1:{port}/livez", timeout=5):
-                return
-        except (URLError, OSError):
-            time.sleep(0.05)
-    raise AssertionError("distro serve did not answer")
 
 
 def _send(port: int, raw: bytes) -> str:
