@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from distro import actions, slots
 from distro.accounts import admins
 from distro.audit import AuditEntry
-from orders.address_desk import EDITED
+from orders.correction import EDITED
 from orders.identity import FAILED, REFUSED, VIEW, Task
 from orders.models import Order
 from orders.shredding import DESTROY_KEY

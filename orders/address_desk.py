@@ -5,31 +5,24 @@ The page shows no address until a reason is given and on record. A correction is
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import datetime
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from marshmallow import ValidationError
-from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from distro import audit, clock
+from distro import clock
 from distro.auth import Role, guard
-from distro.config import Settings, current_settings
+from distro.config import current_settings
 from distro.db import db
 from distro.errors import InvalidInput, Refusal
-from distro.keys import keylist, sealing
-from distro.keys.keylist import PublicKeys
 from geo import places
-from orders import identity, queries, scope, signals, workflow
-from orders.identity import Keys, Task, open_person
-from orders.intake import Person, proof_of
-from orders.models import FINAL, RESERVING, Household, Order, Status
+from orders import correction, identity, queries, scope, signals, workflow
+from orders.identity import Keys, Task
+from orders.models import FINAL, RESERVING, Order, Status
 from orders.schemas import AddressSchema
 
-EDITED = "edit address"  # the action in the record
 REASONS = {
     "unclear": "The address is unclear",
     "asked": "The person asked for it",
@@ -52,57 +45,6 @@ class EditedMeanwhile(Refusal):
     """The address was changed, or sealed anew, since the page was made."""
 
     sentence = "This address was changed or sealed anew meanwhile. Open it again to see what it is now."
-
-
-def edit(
-    session: Session,
-    order: Order,
-    settings: Settings,
-    address: Mapping[str, str],
-    *,
-    reason: str,
-    by: str,
-    at: datetime,
-) -> None:
-    """Seal a corrected address for the same order, to today's key; what else was told stays.
-
-    A held order goes back to be decided anew; so does any whose state or ZIP code changed, and its stock back to the
-    shelf. Raises workflow.AlreadyMoved once it has left or was stopped, Unavailable without a key to seal to, and as
-    `open_person`.
-    """
-    workflow.lock(session, order, *(set(Status) - FINAL))
-    before = open_person(order, Keys.of(settings))
-    moved = (address["state"], address["zip"]) != (before.state, before.zip)
-    person = replace(
-        before,
-        name=address["name"],
-        line1=address["line1"],
-        line2=address["line2"],
-        city=address["city"],
-        state=address["state"],
-        zip=address["zip"],
-        county=None if moved else before.county,
-    )
-    if order.status == Status.HELD or (moved and order.status != Status.RECEIVED):
-        _decide_anew(session, order, at)
-    if order.parcel is not None:
-        order.parcel.labelled_on = None  # that label has another address
-    session.execute(delete(Household).where(Household.order_id == order.id))
-    _reseal(order, settings, person, at)
-    audit.record(session, actor=by, action=EDITED, subject=order.document, reason=reason, at=at)
-
-
-def _decide_anew(session: Session, order: Order, at: datetime) -> None:
-    if order.status in RESERVING or order.status == Status.WAITING:
-        workflow.hold(session, order, note="", at=at)
-    workflow.move(session, order, Status.RECEIVED, released=False, released_for=[], note="")
-
-
-def _reseal(order: Order, settings: Settings, person: Person, at: datetime) -> None:
-    epoch, public = keylist.today(PublicKeys.of(settings), at.date())
-    box = sealing.seal(public, epoch, order.uid, person.to_text())
-    order.state, order.epoch, order.sealed = person.state, epoch, box
-    order.proof = proof_of(settings.secret_key, order, box)
 
 
 @blueprint.get("/<number>")
@@ -151,7 +93,9 @@ def correct(number: str) -> ResponseReturnValue:
         if not hmac.compare_digest(seen.encode(), _seen(order).encode()):
             raise EditedMeanwhile
         was = order.status
-        edit(session, order, current_settings(), address, reason=words, by=current_user.username, at=clock.now())
+        correction.correct(
+            session, order, current_settings(), address, reason=words, by=current_user.username, at=clock.now()
+        )
     except ValidationError as problem:
         errors, status, said = _sentences(problem), 422, ""
     except Refusal as refusal:

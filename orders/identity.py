@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, undefer_group
 
@@ -19,7 +20,7 @@ from distro.accounts import admins
 from distro.audit import AuditEntry
 from distro.config import Settings
 from distro.errors import Refusal
-from distro.keys import keyring
+from distro.keys import keyring, sealing
 from distro.keys.keyring import Keyring
 from distro.keys.sealing import SealBroken
 from orders import tampering, workflow
@@ -93,6 +94,16 @@ def open_person(order: Order, keys: Keys) -> Person:
     if not is_proven(order, keys, order.sealed):
         raise SealBroken
     return Person.from_text(keyring.open_box(keys.ring, order.epoch, order.uid, order.sealed))
+
+
+def seal_anew(order: Order, text: bytes, epoch: str, public: X25519PublicKey) -> None:
+    """Put another box into an order's row: `text`, sealed to the key of `epoch`. Its proof is wrong until `prove`."""
+    order.epoch, order.sealed = epoch, sealing.seal(public, epoch, order.uid, text)
+
+
+def prove(order: Order, keys: Keys) -> None:
+    """Say that an order's row, as it is now, is ours: its proof under the present secret."""
+    order.proof = proof_of(keys.secret, order, order.sealed or b"")
 
 
 def view(session: Session, order: Order, keys: Keys, *, task: Task, by: str, at: datetime, reason: str = "") -> Person:

@@ -11,15 +11,13 @@ from flask import current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import LazyString
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
-from sqlalchemy.orm import load_only
 
 from distro import clock
 from distro.config import current_settings
 from distro.db import db
 from distro.errors import Refusal
 from geo.referrals import nearest_help
-from orders import codes, instructions, retention, spool
+from orders import codes, instructions, queries, retention, spool
 from orders.models import FINAL, KEY_LOST, TOO_OLD, Order, Status
 
 WRONG_CODES_A_MINUTE = 30  # over the whole process: with 80-bit codes guessing stays hopeless, and no address is kept
@@ -51,11 +49,6 @@ _WHY_NOT = {  # said of the request, never of what anybody else asked for: a lim
         "helplines."
     ),
 }
-_TOLD = load_only(  # the public role may read no other column of an order
-    *(Order.id, Order.code_tag, Order.erased_on),
-    *(Order.status, Order.why_not, Order.state, Order.received_on, Order.closed_on),
-    raiseload=True,
-)
 _UNDER_WAY = {
     instructions.CANCEL: _l("We are stopping it now. Look again in a minute."),
     instructions.ERASE: _l("We are erasing your address now. Look again in a minute."),
@@ -153,8 +146,7 @@ def _find(typed: str) -> Order | None:
     Raises TooManyTries or CodeUnknown.
     """
     tags = _tags(typed)
-    query = select(Order).where(Order.code_tag.in_(tags), Order.erased_on.is_(None))
-    order = db.session.scalar(query.options(_TOLD))
+    order = queries.told_of(db.session(), tags)
     if order is None and not _is_spooled(tags):
         raise _wrong()
     return order

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session, joinedload, load_only, selectinload, undefer_group
 
 from distro.clock import week_of
 from distro.errors import NotFound
@@ -14,6 +14,11 @@ from orders.models import RESERVING, Allocation, Line, Order, Status
 from orders.scope import EVERYTHING, Scope
 
 LISTED = 200  # orders on a page
+_TOLD = load_only(  # the public role may read no other column of an order
+    *(Order.id, Order.code_tag, Order.erased_on),
+    *(Order.status, Order.why_not, Order.state, Order.received_on, Order.closed_on),
+    raiseload=True,
+)
 TO_PACK = (Status.ALLOCATED, Status.PICKING, Status.PACKED)
 
 
@@ -24,6 +29,27 @@ def by_code(session: Session, secrets: tuple[str, ...], typed: str) -> Order:
     if order is None:
         raise codes.CodeUnknown
     return order
+
+
+def told_of(session: Session, tags: Sequence[bytes]) -> Order | None:
+    """The order with one of these code tags, with what its status page tells and no more; None also once it is erased.
+
+    One statement, the same for every code.
+    """
+    query = select(Order).where(Order.code_tag.in_(tags), Order.erased_on.is_(None))
+    return session.scalar(query.options(_TOLD))
+
+
+def boxes(after: int, most: int) -> Select[Order]:
+    """The next `most` orders with an id above `after` that still hold a box, whole and read anew, by id."""
+    return (
+        select(Order)
+        .where(Order.sealed.is_not(None), Order.id > after)
+        .order_by(Order.id)
+        .limit(most)
+        .options(undefer_group("box"), selectinload(Order.lines).joinedload(Line.item))
+        .execution_options(populate_existing=True)
+    )
 
 
 def by_number(session: Session, number: str, scope: Scope = EVERYTHING) -> Order:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, selectinload, undefer_group
+from sqlalchemy.orm import Session
 
 from distro import audit
 from distro.audit import AuditEntry
-from orders.identity import Keys, is_proven
-from orders.intake import proof_of
-from orders.models import Line, Order
+from orders import queries
+from orders.identity import Keys, is_proven, prove
+from orders.models import Order
 from orders.retention import erase_date
 
 AT_ONCE = 500  # rows in one transaction
@@ -36,22 +36,15 @@ def reprove(session: Session, keys: Keys, *, after: int = 0, by: str, at: dateti
 
     A row that fits neither secret was changed behind our back, and stays as it is: triage and packing find it too.
     """
-    query = (
-        select(Order)
-        .where(Order.sealed.is_not(None), Order.id > after)
-        .order_by(Order.id)
-        .limit(AT_ONCE)
-        .options(undefer_group("box"), selectinload(Order.lines).joinedload(Line.item))
-        .with_for_update(of=Order)
-        .execution_options(populate_existing=True)
-    )
+    query = queries.boxes(after, AT_ONCE).with_for_update(of=Order)
     orders, done = session.scalars(query).all(), Reproven()
     for order in orders:
-        box, done.last_id = order.sealed or b"", order.id
-        if not is_proven(order, keys, box):
+        done.last_id, before = order.id, order.proof
+        if not is_proven(order, keys, order.sealed or b""):
             done.neither.append(order.number)
-        elif (proof := proof_of(keys.secret, order, box)) != order.proof:
-            order.proof, done.moved = proof, done.moved + 1
+            continue
+        prove(order, keys)
+        done.moved += order.proof != before
     session.flush()
     if done.moved:
         reason = f"{done.moved} under the present SECRET_KEY"

@@ -5,6 +5,7 @@ An order that no one has settled in `OPEN_MOST` is declined, so that it comes un
 Every copy of it in every backup dies with its week's key, `WEEKS_IN_BACKUPS` later at most: see `shredding`.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 
@@ -84,6 +85,11 @@ def _forget(session: Session, which: ColumnElement[bool], today: date) -> list[s
         .returning(Order.id, Order.number)
         .execution_options(synchronize_session=False)
     ).all()
-    for few in (erased[start : start + 500] for start in range(0, len(erased), 500)):
-        session.execute(delete(Household).where(Household.order_id.in_([order_id for order_id, _number in few])))
+    forget_homes(session, [order_id for order_id, _number in erased])
     return [number for _order_id, number in erased]
+
+
+def forget_homes(session: Session, order_ids: Sequence[int]) -> None:
+    """Drop the household tags of these orders, whose address is erased or another one now."""
+    for few in (order_ids[start : start + 500] for start in range(0, len(order_ids), 500)):
+        session.execute(delete(Household).where(Household.order_id.in_(few)))

@@ -17,20 +17,19 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, selectinload, undefer_group
+from sqlalchemy.orm import Session
 
 from distro import audit
 from distro.audit import AuditEntry
 from distro.clock import week_of
 from distro.errors import Refusal
-from distro.keys import keylist, keyring, sealing
+from distro.keys import keylist, keyring
 from distro.keys.keylist import WEEK_LETTERS, PublicKeys
 from distro.keys.keyring import KeyGone, Keyring
 from distro.keys.sealing import SealBroken
-from orders import spool, tampering, workflow
-from orders.identity import Keys, is_proven
-from orders.intake import proof_of
-from orders.models import FINAL, Line, Order, Status
+from orders import queries, spool, tampering, workflow
+from orders.identity import Keys, is_proven, prove, seal_anew
+from orders.models import FINAL, Order, Status
 from orders.retention import KEYS_LIVE
 
 log = logging.getLogger(__name__)
@@ -63,15 +62,7 @@ def reseal(session: Session, keys: Keys, public: PublicKeys, epoch: str, *, afte
     left for the next time. Raises Unavailable without a key for the present week.
     """
     now, key = keylist.today(public, at.date())
-    query = (
-        select(Order)
-        .where(Order.epoch == epoch, Order.sealed.is_not(None), Order.id > after)
-        .order_by(Order.id)
-        .limit(AT_ONCE)
-        .options(undefer_group("box"), selectinload(Order.lines).joinedload(Line.item))
-        .with_for_update(of=Order, skip_locked=True)
-        .execution_options(populate_existing=True)
-    )
+    query = queries.boxes(after, AT_ONCE).where(Order.epoch == epoch).with_for_update(of=Order, skip_locked=True)
     done, wrong = Resealed(), list[tuple[Order, Refusal]]()
     with session.no_autoflush:
         for order in session.scalars(query).all():
@@ -83,10 +74,10 @@ def reseal(session: Session, keys: Keys, public: PublicKeys, epoch: str, *, afte
                 wrong.append((order, problem))
                 done.broken.append(order.id)
                 continue
-            order.epoch, order.sealed = now, sealing.seal(key, now, order.uid, text)
+            seal_anew(order, text, now, key)
             done.moved += 1
             if proven:
-                order.proof = proof_of(keys.secret, order, order.sealed)
+                prove(order, keys)
             else:
                 wrong.append((order, SealBroken()))
     session.flush()

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from distro import actions, audit, clock, jobs, record, record_pages
 from distro.outbox import Message
 from distro.record import Month
-from orders.address_desk import EDITED
+from orders.correction import EDITED
 from orders.identity import FAILED, REFUSED, VIEW
 from orders.shredding import DESTROY_KEY
 from tests.conftest import Cli

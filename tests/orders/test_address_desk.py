@@ -13,7 +13,7 @@ from distro.audit import AuditEntry
 from distro.clock import week_of
 from distro.keys import keyring
 from orders import workflow
-from orders.address_desk import EDITED
+from orders.correction import EDITED
 from orders.identity import VIEW, open_person
 from orders.models import Household, Order, Status
 from tests.depot import Depot, sign_in

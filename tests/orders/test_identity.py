@@ -40,7 +40,7 @@ DOORS = {  # where a box is opened: module -> the functions that do it there
     "orders/identity.py": {"open_person", "view_all"},  # the doors themselves
     "orders/triage.py": {"settle", "objection_today"},  # the machine checks
     "orders/household.py": {"mark_shared"},  # for its keyed tag
-    "orders/address_desk.py": {"edit"},  # sealed anew with what was typed
+    "orders/correction.py": {"correct"},  # sealed anew with what was typed
     "orders/shredding.py": {"reseal"},  # sealed anew as it is, to a younger key
 }
 
