@@ -220,15 +220,17 @@ def test_what_ends_soon_stands_on_the_first_page(manager: FlaskClient, paper: Cr
 @pytest.mark.parametrize("role", [Role.REVIEWER, Role.ADMIN])
 def test_reviewers_and_admins_see_it(client: FlaskClient, session: Session, role: Role) -> None:
     sign_in(client, session, role)
-    assert "No paper is recorded yet" in client.get(PAGE).text
+    with clock.at(AT):
+        assert "No paper is recorded yet" in client.get(PAGE).text
 
 
 def test_packers_and_visitors_stay_outside(client: FlaskClient, session: Session) -> None:
     answer = client.get(PAGE)
     assert answer.status_code == 302 and answer.location.startswith("/sign-in")
     sign_in(client, session, Role.PACKER)
-    assert client.get(PAGE).status_code == client.get(f"{PAGE}/new").status_code == 403
-    assert post(client, f"{PAGE}/new", **GOOD).status_code == 403
+    with clock.at(AT):
+        assert client.get(PAGE).status_code == client.get(f"{PAGE}/new").status_code == 403
+        assert post(client, f"{PAGE}/new", **GOOD).status_code == 403
 
 
 def test_papers_of_other_warehouses_are_only_shown(manager: FlaskClient, paper: Credential, session: Session) -> None:
