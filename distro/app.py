@@ -19,9 +19,9 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response
 
-from distro import databasecheck, edge, health
+from distro import databasecheck, edge, health, languages
 from distro.accounts import tries
-from distro.auth import guard_of
+from distro.auth import guard_of, open_to_all
 from distro.config import Settings, Surface
 from distro.db import db, init_db
 from distro.errors import Refusal, where_it_broke
@@ -87,19 +87,22 @@ def create_app(settings: Settings) -> Flask:
         WTF_CSRF_CHECK_DEFAULT=False,  # the guard of each staff blueprint checks it
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,  # no page sends a referrer; the cookie is SameSite=Strict
-        BABEL_TRANSLATION_DIRECTORIES=str(ROOT / "distro" / "translations"),
+        BABEL_TRANSLATION_DIRECTORIES=";".join(map(str, languages.folders(settings.translations))),
     )
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     init_db(app)
+    app.extensions["languages"] = languages.spoken(settings.translations)
+    app.jinja_env.globals.update(language=languages.current_language, other_languages=languages.others)
     Babel(app, locale_selector=_locale)
     if settings.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)  # type: ignore[method-assign]
     edge.guard(app, settings)
     app.register_blueprint(health.blueprint)
     if settings.surface is not Surface.STAFF:
-        app.register_blueprint(public.blueprint, name="en")
-        app.register_blueprint(public.blueprint, name="es", url_prefix="/es")
+        open_to_all(public.blueprint, *languages.codes(app))
+        for language in languages.spoken_by(app):
+            app.register_blueprint(public.blueprint, name=language.code, url_prefix=language.prefix or None)
     if settings.surface is not Surface.PUBLIC:
         import_module("distro.staff").open_to(app, settings)  # by name: a public process never reads the staff's code
     app.before_request(_refuse_nul)
@@ -126,7 +129,7 @@ def routes(app: Flask) -> list[dict[str, object]]:
 
 
 def _locale() -> str:
-    return "es" if has_request_context() and (request.path + "/").startswith("/es/") else "en"
+    return languages.of_path(request.path, languages.codes())[0] if has_request_context() else languages.SOURCE
 
 
 def _refuse_nul() -> None:

@@ -5,19 +5,20 @@ from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from flask import Flask, abort, current_app, g, redirect, request
+from flask import Flask, abort, current_app, redirect, request
 from flask.globals import request_ctx
 from flask_babel import lazy_gettext as _l
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response
 
+from distro import languages
 from distro.config import Settings, Surface, current_settings
 from distro.errors import Refusal, SettingWrong
 
 _CLOSED = "default-src 'none'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 POLICIES = {
-    Surface.PUBLIC: f"{_CLOSED}; style-src 'self'; img-src 'self' data:",
+    Surface.PUBLIC: f"{_CLOSED}; style-src 'self'; img-src 'self' data:; script-src 'self'",
     Surface.STAFF: f"{_CLOSED}; style-src 'self'; img-src 'self' data:; "
     "script-src 'self'; font-src 'self'; connect-src 'self'",
 }
@@ -30,7 +31,6 @@ HEADERS = {
     "X-Robots-Tag": "noindex",
 }
 ONLY_TLS = ("Strict-Transport-Security", "max-age=63072000; includeSubDomains")  # two years
-PUBLIC_BLUEPRINTS = ("en", "es")
 FILES = ("static", "bootstrap.static")  # what is the same for everyone
 KEPT = (200, 206, 304)
 PUBLIC_BYTES = 128 * 1024  # a request with every field full is a twentieth of it
@@ -64,8 +64,13 @@ class Hosts:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """The hosts of PUBLIC_URL and STAFF_URL, of the surfaces served. Raises SettingWrong if both are one."""
+        """The hosts of PUBLIC_URL and STAFF_URL, of the surfaces served. Raises SettingWrong if both are one.
+
+        The demo has one host for all; its PUBLIC_URL only stands in messages.
+        """
         urls = {Surface.PUBLIC: settings.public_url, Surface.STAFF: settings.staff_url}
+        if settings.demo:
+            urls = dict.fromkeys(urls, "")
         names = {surface: _host_of(urlsplit(url).netloc) for surface, url in urls.items()}
         if names[Surface.PUBLIC] and names[Surface.PUBLIC] == names[Surface.STAFF]:
             raise SettingWrong(name="STAFF_URL", problem="use another host than that of PUBLIC_URL")
@@ -96,13 +101,12 @@ def face() -> Surface:
     here = hosts.open_at(_host_of(request.host)) or set(hosts.names)
     if len(here) == 1:
         return here.pop()
-    return Surface.PUBLIC if request.blueprint in (None, *PUBLIC_BLUEPRINTS) else Surface.STAFF
+    return Surface.PUBLIC if request.blueprint in (None, *languages.codes()) else Surface.STAFF
 
 
 def send_headers(response: Response) -> Response:
     """Put the headers on an answer. Only files that are the same for everyone may be kept by a browser."""
-    own_script = "; script-src 'self'" if g.get("scripted") else ""  # the one public page with a script, if it is on
-    response.headers["Content-Security-Policy"] = POLICIES[face()] + own_script
+    response.headers["Content-Security-Policy"] = POLICIES[face()]
     for name, value in HEADERS.items():
         response.headers[name] = value
     if current_settings().https and not _host_of(request.host).endswith(".onion"):  # an onion host has no certificate
@@ -146,7 +150,7 @@ def _surface_asked() -> Surface | None:
     blueprint = endpoint.rpartition(".")[0]
     if not endpoint or endpoint in FILES or blueprint == "health":
         return None
-    return Surface.PUBLIC if blueprint in PUBLIC_BLUEPRINTS else Surface.STAFF
+    return Surface.PUBLIC if blueprint in languages.codes() else Surface.STAFF
 
 
 def _endpoint_despite(problem: HTTPException | None) -> str:
@@ -166,7 +170,7 @@ def _check_body() -> None:
     """Refuse what is no form, and too much of one, before a page reads it. There is no door here for anything else."""
     if request.method != "POST" or request.url_rule is None:
         return
-    if request.blueprint in PUBLIC_BLUEPRINTS:
+    if request.blueprint in languages.codes():
         request.max_content_length = PUBLIC_BYTES
     if request.mimetype not in FORMS and (request.content_length or "Transfer-Encoding" in request.headers):
         raise NoForm

@@ -23,7 +23,7 @@ from flask_babel import lazy_gettext as _l
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from distro import edge
+from distro import edge, languages
 from distro.config import Settings, Surface
 from distro.throttle import network_of
 from orders import codes
@@ -120,6 +120,7 @@ class Shedding:
         self._pages: dict[tuple[str, str], tuple[str, str]] = {}
         self._key = secrets.token_bytes(32)
         self._settings: Settings = app.config["SETTINGS"]
+        self._languages = languages.codes(app)
         self._way: Wsgi = self._answer
         if self._settings.proxies:  # as the application does once more
             self._way = ProxyFix(self._answer, x_for=self._settings.proxies, x_proto=self._settings.proxies)
@@ -136,7 +137,7 @@ class Shedding:
         body = _read_body(environ)  # before taking a place, so that a slow sender holds none
         public = self._is_public(environ)
         gate = self.public if public else self.staff
-        writes = public and path.removeprefix("/es") == WRITES and self._is_our_form(environ, body)
+        writes = public and languages.of_path(path, self._languages)[1] == WRITES and self._is_our_form(environ, body)
         network = self._network(environ)
         if not gate.enter(writes, getattr(queued, "seconds", 0.0), network):
             return self._refuse(environ, start_response, body, public)
@@ -164,7 +165,7 @@ class Shedding:
             endpoint, _ = self.app.url_map.bind_to_environ(environ).match()
         except HTTPException:  # no such page, or not in this way: the application says so, as it does to strangers
             return True
-        return str(endpoint).startswith(("en.", "es."))
+        return str(endpoint).partition(".")[0] in self._languages
 
     def _refuse(self, environ: Environ, start_response: Start, body: bytes, public: bool) -> list[bytes]:
         wants_json = environ.get("HTTP_ACCEPT", "").startswith("application/json")
@@ -183,7 +184,8 @@ class Shedding:
         """The page made once, with this form's address and fields put in."""
         method = "POST" if environ["REQUEST_METHOD"] == "POST" else "GET"
         path = environ.get("PATH_INFO", "").encode("latin-1", "replace").decode("utf-8", "replace")
-        root = ("/es/" if path.startswith("/es/") else "/") if public else "staff"
+        language = languages.of_path(path, self._languages)[0]
+        root = ("/" if language == languages.SOURCE else f"/{language}/") if public else "staff"
         if (root, method) not in self._pages:
             self._pages[root, method] = self._make(root, method)
         before, after = self._pages[root, method]

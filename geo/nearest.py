@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from distro.languages import pick
 from geo import referralfile
 from geo.places import Place, kilometres, state_of
 from geo.referralfile import NATION
 
 STARTER = Path(__file__).parent / "data" / "referrals.yaml"
 ALWAYS = ("never-use-alone",)  # shown first everywhere: someone may be about to use alone
+URGENT = (*ALWAYS, "lifeline-988")  # never folded away
 KEPT = ("lifeline-988", "poison-help")  # in their place, but crowded out by no number of nearer ones
 
 
@@ -42,17 +44,25 @@ class Help:
         shown = {name: facts[name] for name in cls.__slots__}
         return cls(**{**shown, "areas": tuple(facts["areas"])})
 
-    def called(self, language: str) -> str:
-        """Its name in the reader's language, `en` or `es`."""
-        return self.name_es if language == "es" else self.name
+    @property
+    def urgent(self) -> bool:
+        """Whether it stands open where the others are folded away."""
+        return self.code in URGENT
 
-    def about(self, language: str) -> str:
+    @property
+    def called(self) -> str:
+        """Its name in the reader's language."""
+        return pick(self.name, self.name_es)
+
+    @property
+    def about(self) -> str:
         """What it does, in the reader's language; may be empty."""
-        return self.detail_es if language == "es" else self.detail
+        return pick(self.detail, self.detail_es)
 
-    def number(self, language: str) -> str:
+    @property
+    def number(self) -> str:
         """The number to call in the reader's language; empty where there is none."""
-        return (language == "es" and self.phone_es) or self.phone
+        return pick(self.phone, self.phone_es or self.phone)
 
     @property
     def site(self) -> str:

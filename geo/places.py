@@ -4,9 +4,10 @@ import csv
 import hashlib
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from sqlalchemy import Text, cast, select
 from sqlalchemy.orm import Session
 
 from distro.errors import Refusal
+from distro.languages import pick
 from geo.models import County, State, Zip, ZipKind
 
 EARTH_RADIUS_KM = 6_371.0088  # mean radius, IUGG
@@ -56,7 +58,8 @@ class StateElsewhere(Refusal):
 class Place:
     """Where a ZIP code may lie. The postal state stands first; points are degrees, None where nobody gives one.
 
-    `zone` is its IANA time zone: a rule begins and ends at midnight there.
+    `zone` is its IANA time zone: a rule begins and ends at midnight there. `names` are what else people write as its
+    city; `all_places` leaves them out.
     """
 
     zip: str
@@ -67,6 +70,7 @@ class Place:
     latitude: float | None = None
     longitude: float | None = None
     zone: str = "UTC"
+    names: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def candidates(self) -> tuple[tuple[str, str | None], ...]:
@@ -102,10 +106,17 @@ def find(session: Session, zip_text: str) -> Place:
     row = session.get(Zip, match[1])
     if row is None:
         raise ZipUnknown(zip=match[1])
-    return _place(row)
+    return _place(row, tuple(row.names))
 
 
-def _place(row: Any) -> Place:
+def whole(session: Session, state: str) -> Place:
+    """A state as a place of which no more is known: no ZIP code, no county, no point."""
+    row = session.get(State, state)
+    kind = ZipKind.MILITARY if row is not None and row.kind == "military" else ZipKind.STANDARD
+    return Place(zip="", kind=kind, city="", states=(state,), counties=())
+
+
+def _place(row: Any, names: tuple[str, ...] = ()) -> Place:
     return Place(
         zip=row.zip,
         kind=ZipKind(row.kind),
@@ -115,6 +126,7 @@ def _place(row: Any) -> Place:
         latitude=row.latitude,
         longitude=row.longitude,
         zone=row.zone,
+        names=names,
     )
 
 
@@ -144,12 +156,20 @@ def states(session: Session) -> list[StateRow]:
     return [StateRow(r.code, r.name, r.name_es, r.kind, r.outline, r.label_x, r.label_y) for r in rows]
 
 
-def state_name(session: Session, code: str, *, spanish: bool = False) -> str:
-    """The name of a state, or its code if it is not known here."""
+def names(session: Session) -> list[tuple[str, str]]:
+    """Name and code of every state, by name in the reader's language; accents do not count."""
+    named = [(pick(row.name, row.name_es), row.code) for row in states(session)]
+    return sorted(named, key=lambda pair: (_bare(pair[0]), pair[1]))
+
+
+def _bare(name: str) -> str:
+    return "".join(sign for sign in unicodedata.normalize("NFKD", name) if not unicodedata.combining(sign)).casefold()
+
+
+def state_name(session: Session, code: str) -> str:
+    """The name of a state in the reader's language, or its code if it is not known here."""
     row = session.get(State, code)
-    if row is None:
-        return code
-    return row.name_es if spanish else row.name
+    return pick(row.name, row.name_es) if row else code
 
 
 def counties(session: Session, place: Place, state: str | None = None) -> list[tuple[str, str]]:
@@ -170,6 +190,13 @@ def county_names(session: Session, *, states: Collection[str] | None = None) -> 
     rows = session.execute(query if states is None else query.where(County.state.in_(states))).all()
     times = Counter((name, state) for _, name, state in rows)
     return {fips: f"{name}, {state}" + (f" ({fips})" if times[name, state] > 1 else "") for fips, name, state in rows}
+
+
+def cities_around(session: Session, place: Place) -> list[str]:
+    """Every name of a city at the ZIP codes around a place: those with the same first three digits."""
+    first, last = f"{place.zip[:3]}00", f"{place.zip[:3]}99"
+    rows = session.execute(select(Zip.city, Zip.names).where(Zip.zip.between(first, last)))
+    return list(dict.fromkeys(name for city, names in rows for name in (city, *names)))
 
 
 def kilometres(lat1: float, lon1: float, lat2: float, lon2: float) -> float:

@@ -12,7 +12,7 @@ from flask import Flask, current_app, request
 from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response
 
-from distro import clock
+from distro import clock, languages
 from distro.errors import Refusal
 from distro.throttle import Throttle
 
@@ -81,7 +81,7 @@ def _check() -> None:
 def _count_code(response: Response) -> Response:
     """After the code was looked up, so that a right one is answered and each wrong one takes as long as any other."""
     blueprint, _, page = (request.endpoint or "").rpartition(".")
-    is_code = request.method == "POST" and blueprint in ("en", "es") and page in CODE_PAGES
+    is_code = request.method == "POST" and blueprint in languages.codes() and page in CODE_PAGES
     if not is_code or response.status_code != HTTPStatus.NOT_FOUND:
         return response
     throttle, now = _tries().code, clock.now()
