@@ -6,35 +6,39 @@ with every table and no row.
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from contextvars import Context
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import uuid4
 
 import pytest
-from flask import Flask, has_app_context
+from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import URL, NullPool, create_engine, make_url, text
+from sqlalchemy import URL, Engine, NullPool, create_engine, make_url, text
 from sqlalchemy.orm import Session
-from werkzeug.test import TestResponse
 
 from distro import clock
-from distro.app import create_app
 from distro.config import Settings
 from distro.db import Base, db
 from distro.keys.keylist import PublicKeys
 from distro.keys.keyring import Keyring, make_keys
 from tests import postgres
+from tests.applications import Applications, commit_own_work
+from tests.applications import VisitorClient as VisitorClient
 from tests.commands import Told, engines_disposed, run_here, run_program
-from tests.depot import STAFF_KEY
+from tests.depot import STAFF_KEY, fill
 from tests.depot import depot as depot
 from tests.roles import roles as roles
+from tests.rows import Rows
 
 SECRET_KEY = "a fixed secret for the tests alone, of no value"
+NOBODY_LISTENS = {  # participants are offered mail and texts, and none leaves
+    **{"smtp_host": "127.0.0.1", "smtp_port": 9},
+    **{"sms_provider": "twilio", "sms_url": "http://127.0.0.1:9", "sms_from": "+16145550100", "sms_account": "AC"},
+}
 RESTART_COUNTERS = "SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'"
 
 
@@ -43,12 +47,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What asks for no database says the same on both, so the run on PostgreSQL leaves it to the one on SQLite."""
+    """What asks for no database says the same on both, so the run on PostgreSQL leaves it to the one on SQLite.
+
+    So does a browser: what it is shown is asked for on both without one. Only the demo is walked through on both.
+    """
     if config.getoption("--database") == "postgresql":
-        asking = [item for item in items if "databases" in getattr(item, "fixturenames", ())]
+        asking = [item for item in items if _may_differ(getattr(item, "fixturenames", ()), item)]
         if asking:
             config.hook.pytest_deselected(items=[item for item in items if item not in set(asking)])
             items[:] = asking
+
+
+def _may_differ(fixtures: Iterable[str], item: pytest.Item) -> bool:
+    return "databases" in fixtures and ("demo" in fixtures or item.get_closest_marker("browser") is None)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -68,7 +79,7 @@ class Databases(Protocol):
 
 
 class SqliteDatabases:
-    """A file for each test; those with tables are copies of one made at first use."""
+    """Files; the one with tables is a copy of one made at first use, and has the same name in each test."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -78,9 +89,8 @@ class SqliteDatabases:
         original = self._folder / "original.sqlite3"
         if not original.exists():
             _create_tables(f"sqlite:///{original}")
-        url = self.empty()
-        shutil.copyfile(original, make_url(url).database or "")
-        return url
+        shutil.copyfile(original, self._folder / "reused.sqlite3")
+        return f"sqlite:///{self._folder / 'reused.sqlite3'}"
 
     def empty(self) -> str:
         return f"sqlite:///{self._folder / f'{next(self._numbers)}.sqlite3'}"
@@ -98,11 +108,16 @@ class PostgresDatabases:
         self._prefix = f"distro_test_{uuid4().hex[:8]}"
         self._numbers = count()
         self._reused = ""
+        self._undo: Engine | None = None
 
     def with_tables(self) -> str:
         if not self._reused:
             self._reused = self.empty()
             _create_tables(self._reused)
+            once = {"prepare_threshold": None}  # many statements at once cannot be prepared
+            self._undo = create_engine(
+                self._reused, isolation_level="AUTOCOMMIT", pool_pre_ping=True, connect_args=once
+            )
         return self._reused
 
     def empty(self) -> str:
@@ -111,16 +126,18 @@ class PostgresDatabases:
         return self._url.set(database=name).render_as_string(hide_password=False)
 
     def take_back(self, url: str) -> None:
-        if url == self._reused:
+        if url == self._reused and self._undo:
             # Rows are deleted, children first; TRUNCATE makes new files for every table and takes 100 ms.
             rows = (f'DELETE FROM "{table.name}"' for table in reversed(Base.metadata.sorted_tables))
             undo = f"ALTER DATABASE {make_url(url).database} RESET ALL"  # settings a test may have made
-            _execute(url, "SET lock_timeout = '10s'", *rows, RESTART_COUNTERS, undo)
+            with self._undo.connect() as connection:
+                connection.exec_driver_sql(";".join(("SET lock_timeout = '10s'", *rows, RESTART_COUNTERS, undo)))
         else:
             self._drop(url)
 
     def close(self) -> None:
-        if self._reused:
+        if self._undo:
+            self._undo.dispose()
             self._drop(self._reused)
 
     def _drop(self, url: str) -> None:
@@ -137,6 +154,21 @@ def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         made = PostgresDatabases(os.environ.get("TEST_DATABASE_URL") or stack.enter_context(postgres.running()))
         stack.callback(made.close)
         yield made
+
+
+@pytest.fixture(scope="session")
+def depot_rows(databases: Databases) -> Rows:
+    """The depot's rows, made once."""
+    url = databases.empty()
+    _create_tables(url)
+    engine = create_engine(url)
+    with Session(engine) as session:
+        fill(session)
+        session.commit()
+        made = Rows.of(session)
+    engine.dispose()
+    databases.take_back(url)
+    return made
 
 
 @pytest.fixture
@@ -161,7 +193,9 @@ def settings(tmp_path: Path, database_url: str, keys: Path) -> Settings:
     """An instance of its own with a keyring and an empty database."""
     instance = tmp_path / "instance"
     shutil.copytree(keys, instance)
-    return Settings(instance=instance, database_url=database_url, secret_key=SECRET_KEY, staff_key=STAFF_KEY)
+    return Settings(
+        instance=instance, database_url=database_url, secret_key=SECRET_KEY, staff_key=STAFF_KEY, **NOBODY_LISTENS
+    )
 
 
 @pytest.fixture
@@ -170,13 +204,16 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("distro.db.BUSY_TIMEOUT_MS", 300)
 
 
+@pytest.fixture(scope="session")
+def applications() -> Applications:
+    """The lender of applications for this run."""
+    return Applications()
+
+
 @pytest.fixture
-def app(settings: Settings) -> Flask:
+def app(settings: Settings, applications: Applications) -> Flask:
     """The application on that instance."""
-    app = create_app(settings)
-    app.testing = True
-    app.test_client_class = VisitorClient
-    return app
+    return applications.lend(settings)
 
 
 @pytest.fixture
@@ -184,20 +221,6 @@ def session(app: Flask) -> Iterator[Session]:
     """The test's own session. The test is an edge: it commits, or the client below does before each request."""
     with app.app_context():
         yield db.session()
-
-
-class VisitorClient(FlaskClient):
-    """A client whose requests run as a server's do: with an application context and a session of their own.
-
-    Flask lends the test's application context to a request if one is open; the request would then see what the
-    view forgot to commit. An empty context prevents that. The test's own transaction is committed first, since
-    the request could not see it, and on SQLite would wait for its write lock.
-    """
-
-    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
-        _commit_own_work()
-        # Buffered: the answer is read, and its files closed, while its context lives.
-        return Context().run(partial(super().open, *args, **{**kwargs, "buffered": True}))
 
 
 @pytest.fixture
@@ -225,7 +248,7 @@ def cli_process(settings: Settings) -> Cli:
 
 
 def _run(how: Cli, settings: Settings, *arguments: str, input: str = "", env: dict[str, str] | None = None) -> Told:
-    _commit_own_work()
+    commit_own_work()
     environment = {
         "PATH": os.environ["PATH"],
         "DISTRO_INSTANCE": str(settings.instance),
@@ -248,8 +271,3 @@ def _execute(url: URL | str, *statements: str) -> None:
     with engine.connect() as connection:
         for statement in statements:
             connection.execute(text(statement))
-
-
-def _commit_own_work() -> None:
-    if has_app_context():
-        db.session.commit()

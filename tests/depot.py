@@ -34,6 +34,7 @@ from orders.authority import laws
 from orders.identity import Keys
 from orders.intake import Person
 from orders.models import Order
+from tests.rows import Rows
 
 HOUSES = count(1)
 PASSWORD = "a long made-up password"
@@ -186,15 +187,15 @@ def code_now(secret: str = TOTP_SECRET) -> str:
 
 
 @pytest.fixture
-def depot(session: Session, settings: Settings) -> Depot:
+def depot(session: Session, settings: Settings, depot_rows: Rows) -> Depot:
     """The made-up world, committed."""
-    fill(session)
+    depot_rows.put_into(session)
     session.commit()
     return Depot(session, settings)
 
 
 def fill(session: Session) -> None:
-    """Put the world into an empty database."""
+    """Make the world in an empty database, by the service's own moves."""
     session.add_all(State(code=code, name=name, name_es=name, kind=StateKind.STATE) for code, name in STATES.items())
     session.add_all(
         Zip(
@@ -242,6 +243,8 @@ def fill(session: Session) -> None:
             unit="boxes",
             most_per_request=3,
             position=place,
+            case_units=12 if code == "naloxone-nasal" else None,
+            cases_most=4 if code == "naloxone-nasal" else None,
         )
         for place, (code, letter) in enumerate(ITEMS.items())
     ]

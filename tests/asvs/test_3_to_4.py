@@ -7,22 +7,19 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from distro.app import create_app
 from distro.config import Settings
+from tests.applications import Applications
 from tests.asvs.checks import ROOT, check
 from tests.asvs.world import PUBLIC, STAFF, counted, guarded, public_paths
-from tests.conftest import VisitorClient
 from tests.depot import Depot, sign_in
 
 EDGES, BODIES, SCAN = "tests/distro/test_edges.py", "tests/distro/test_bodies.py", "tests/scan"
 
 
 @pytest.fixture
-def secure(settings: Settings) -> Flask:
+def secure(settings: Settings, applications: Applications) -> Flask:
     """Both surfaces behind TLS, each at its own host name."""
-    app = create_app(replace(settings, https=True, public_url=PUBLIC, staff_url=STAFF))
-    app.test_client_class = VisitorClient
-    return app
+    return applications.lend(replace(settings, https=True, public_url=PUBLIC, staff_url=STAFF), testing=False)
 
 
 @check(
@@ -121,7 +118,9 @@ def test_4_1_1_content_types(client: FlaskClient) -> None:
     app = client.application
     for path in [*public_paths(app), "/sign-in", "/livez"]:
         answer = client.get(path)
-        expected = "application/json" if path == "/livez" else "text/html; charset=utf-8"
+        expected = {"/livez": "application/json", "/cards.pdf": "application/pdf"}.get(
+            path.removeprefix("/es"), "text/html; charset=utf-8"
+        )
         assert not answer.data or answer.content_type == expected, (path, answer.content_type)
 
 

@@ -12,7 +12,7 @@ from distro.app import create_app, routes
 from distro.config import Settings, SettingWrong, Surface
 from distro.db import db
 from distro.shedding import Shedding
-from tests.conftest import VisitorClient
+from tests.applications import Applications, own_application
 from tests.depot import Depot, sign_in
 from tests.distro.test_surfaces import path_of
 from tests.orders.forms import filled
@@ -51,15 +51,9 @@ def faults(answer: TestResponse, *, static: bool = False, staff: bool = False) -
 
 
 @pytest.fixture
-def secure(settings: Settings, depot: Depot) -> Flask:
+def secure(settings: Settings, depot: Depot, applications: Applications) -> Flask:
     """All pages behind TLS, with exceptions answered as in a real process."""
-    return visited(replace(settings, https=True))
-
-
-def visited(settings: Settings) -> Flask:
-    app = create_app(settings)
-    app.test_client_class = VisitorClient
-    return app
+    return applications.lend(replace(settings, https=True), testing=False)
 
 
 def public_paths(app: Flask) -> list[str]:
@@ -170,7 +164,9 @@ def test_a_header_that_is_gone_is_found(secure: Flask, name: str) -> None:
     assert found != [] or name == "X-Robots-Tag"
 
 
-def test_a_header_too_many_is_found(secure: Flask) -> None:
+def test_a_header_too_many_is_found(settings: Settings, depot: Depot) -> None:
+    secure = own_application(replace(settings, https=True))
+
     def add(response: TestResponse) -> TestResponse:
         response.headers["ETag"], response.headers["Set-Cookie"] = '"1"', "a=b"
         return response
@@ -190,7 +186,7 @@ def test_an_onion_host_is_not_told_so_either(settings: Settings, depot: Depot) -
 
 @pytest.fixture
 def hosts(settings: Settings, depot: Depot) -> FlaskClient:
-    return visited(replace(settings, https=True, **URLS)).test_client()
+    return own_application(replace(settings, https=True, **URLS), testing=False).test_client()
 
 
 def test_the_public_host_has_no_staff_page(hosts: FlaskClient) -> None:
@@ -252,6 +248,11 @@ def test_a_surface_alone_minds_only_its_host(settings: Settings, depot: Depot) -
     assert [public.get("/", base_url=base).status_code for base in (PUBLIC, STAFF)] == [200, 421]
     staff = create_app(replace(settings, surface=Surface.STAFF, **URLS)).test_client()
     assert [staff.get("/sign-in", base_url=base).status_code for base in (PUBLIC, STAFF)] == [421, 200]
+
+
+def test_the_demo_serves_all_at_its_public_url(settings: Settings, depot: Depot) -> None:
+    client = create_app(replace(settings, public_url=URLS["public_url"], demo=True)).test_client()
+    assert [client.get(path, base_url=PUBLIC).status_code for path in ("/", "/sign-in")] == [200, 200]
 
 
 def test_both_hosts_may_not_be_one(settings: Settings) -> None:

@@ -23,7 +23,7 @@ from distro.accounts.oidc import ProviderAway, ProviderRefused
 from distro.app import create_app
 from distro.audit import AuditEntry
 from distro.config import Settings
-from tests.conftest import VisitorClient
+from tests.applications import Applications
 from tests.depot import Depot, code_now, sign_in, type_code
 from tests.distro.joining import fresh_code, own
 from tests.distro.oidc_provider import CLIENT_ID, CLIENT_SECRET, LocalProvider, brought_back, running
@@ -47,13 +47,10 @@ def provider(served: LocalProvider) -> LocalProvider:
 
 
 @pytest.fixture
-def app(settings: Settings, provider: LocalProvider) -> Flask:
+def app(settings: Settings, provider: LocalProvider, applications: Applications) -> Flask:
     """The application, set up for that provider."""
     known = {"oidc_issuer": provider.issuer, "oidc_client_id": CLIENT_ID, "oidc_client_secret": CLIENT_SECRET}
-    app = create_app(replace(settings, **known))
-    app.testing = True
-    app.test_client_class = VisitorClient
-    return app
+    return applications.lend(replace(settings, **known))
 
 
 def at_provider(address: str) -> str:
