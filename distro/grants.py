@@ -33,6 +33,7 @@ PUBLIC_READS = frozenset(  # whole tables, about places, rules and shelves; noth
         "items",
         "kit_components",
         "lots",
+        "notices",
         "parcels",
         "referrals",
         "rulesets",
@@ -46,19 +47,42 @@ PUBLIC_READS_OF = {  # columns alone
     "orders": frozenset(  # what the status page goes by, and whether a form was stored before
         {
             *("id", "number", "nonce_tag", "code_tag", "erased_on"),
-            *("status", "why_not", "state", "received_on", "closed_on"),
+            *("status", "why_not", "state", "received_on", "closed_on", "lost_on", "resent_as_id"),
+            "site_id",  # how long the queue of a warehouse is
         }
     ),
     "lines": frozenset({"id", "order_id"}),  # what an INSERT gives back, and what its check looks at
     "instructions": frozenset({"id", "order_id", "kind"}),
+    "replies": frozenset({"id", "order_id", "uid", "sealed", "written_on"}),  # only the code's own key opens them
+    "recalls": frozenset({"id", "text", "text_es", "made_on"}),  # what people read, and not who made it
+    "links": frozenset({"code", "closed_on"}),
+    "remarks": frozenset({"id", "uid", "read_on"}),  # ids: what an INSERT that comes twice looks at
+    "tallies": frozenset({"id", "uid"}),
+    "wishes": frozenset({"id", "uid"}),
 }
-PUBLIC_ADDS = frozenset({"orders", "lines", "instructions"})
+PUBLIC_ADDS = frozenset({"orders", "lines", "instructions", "remarks", "tallies", "wishes"})
+_SMALL = "octet_length(sealed) <= 8300"  # as large as the largest box of `distro.keys.sealing`, and no larger
+
+
+def _about_today(column: str) -> str:
+    """What lets through the day of any clock that is not far off the database's."""
+    return f"{column} BETWEEN current_date - 2 AND current_date + 2"
+
+
 ROWS_ADDED = {  # what a row has to be that anybody but staff adds
     "orders": "status = 'received' AND NOT released AND released_for::text = '[]' AND note = '' AND why_not = '' "
     "AND NOT counted AND site_id IS NULL AND packer_id IS NULL AND closed_on IS NULL AND erased_on IS NULL "
-    "AND change_tag IS NOT NULL AND sealed IS NOT NULL AND proof IS NOT NULL",
+    "AND change_tag IS NOT NULL AND sealed IS NOT NULL AND proof IS NOT NULL "
+    "AND door IN ('web', 'again', 'group') AND news = '' AND lost_on IS NULL AND resent_as_id IS NULL",
     # All lines of an order come in one statement, which does not see its own rows.
-    "lines": "quantity > 0 AND NOT EXISTS (SELECT 1 FROM lines AS before WHERE before.order_id = lines.order_id)",
+    "lines": "quantity > 0 AND asked_item_id IS NULL "
+    "AND NOT EXISTS (SELECT 1 FROM lines AS before WHERE before.order_id = lines.order_id)",
+    "instructions": f"kind IN ('cancel', 'erase', 'correct', 'lost', 'message') AND (sealed IS NULL OR {_SMALL})",
+    "remarks": f"read_on IS NULL AND kind IN ('reversal', 'feedback') AND {_about_today('written_on')} AND {_SMALL}",
+    "wishes": f"{_about_today('made_on')} AND {_SMALL}",
+    # A reversal may be told for one of the twelve months before this one.
+    "tallies": "kind IN ('link', 'reversal') AND number BETWEEN 1 AND 20 "
+    "AND month BETWEEN current_date - 400 AND current_date + 2",
 }
 POLICIES = ("all read", "all add")  # those of everybody; each staff role has one of its own name besides
 CLOSED = (  # functions that no page needs, but that PostgreSQL lets everybody run

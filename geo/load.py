@@ -24,9 +24,11 @@ import csv
 import re
 import unicodedata
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 from zoneinfo import available_timezones
 
 import geopandas as gpd
@@ -89,6 +91,7 @@ class _Entry:
     longitude: float | None
     zone: str
     states: list[str]
+    names: list[str]
     radius: float | None = None
     counties: list[str] = field(default_factory=list)
     named_elsewhere: set[str] = field(default_factory=set)  # counties of other states with the name given
@@ -175,12 +178,24 @@ def _entry(record: dict[str, str]) -> _Entry:
     return _Entry(
         zip=code,
         kind=ZipKind.MILITARY if military else _KINDS[record["zip_code_type"]],
-        city=record["city"],
+        city=city_of(record),
         latitude=latitude if known else None,
         longitude=longitude if known else None,
         zone="" if military else record["timezone"],
         states=[state],
+        names=names_of(record),
     )
+
+
+def city_of(record: Mapping[str, Any]) -> str:
+    """The city of a record of `zipcodes`, with APO, FPO and DPO as the post writes them."""
+    city: str = record["city"]
+    return city.upper() if city in ("Apo", "Fpo", "Dpo") else city
+
+
+def names_of(record: Mapping[str, Any]) -> list[str]:
+    """The other names of its city, in a record of `zipcodes`: those the post takes, and those it only knows."""
+    return sorted({*record["acceptable_cities"], *record["unacceptable_cities"]})
 
 
 def _military_state(code: str) -> str | None:

@@ -77,6 +77,7 @@ class Zip(Base):
     zone: Mapped[str] = mapped_column(String(40), default="UTC")  # IANA time zone; UTC where no one gives it
     states: Mapped[list[str]]
     counties: Mapped[list[str]]
+    names: Mapped[list[str]] = mapped_column(default=list)  # what else people write as its city
 
 
 class Crosswalk(Base):

@@ -36,6 +36,11 @@ class Item(Base):
     form: Mapped[str] = mapped_column(String(3), default="")  # otc or rx, for medicines (USPS Publication 52, 473)
     analytes: Mapped[list[str]] = mapped_column(default=list)  # what a test strip finds: fentanyl, xylazine
     position: Mapped[int] = mapped_column(default=0)
+    family: Mapped[str] = mapped_column(String(40), default="")  # kinds of one thing share it, such as gauges
+    variant: Mapped[str] = mapped_column(String(60), default="")  # what tells it from the others of its family
+    variant_es: Mapped[str] = mapped_column(String(60), default="")
+    case_units: Mapped[int | None]  # units in a case; None: groups cannot ask for it
+    cases_most: Mapped[int | None]  # cases a group may ask for at once
 
     @property
     def household_limit(self) -> dict[str, int] | None:
@@ -164,6 +169,21 @@ class Lot(Base):
     def send_until(self) -> date:
         """The last day it may leave, so that enough life is left when it arrives."""
         return self.expires_on - timedelta(days=self.item.min_life_days)
+
+
+class Recall(Base):
+    """A lot that must not be used, and what people who have some of it are to do, in both languages."""
+
+    __tablename__ = "recalls"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lot_id: Mapped[int] = mapped_column(ForeignKey("lots.id"), unique=True)
+    text: Mapped[str] = mapped_column(String(400))
+    text_es: Mapped[str] = mapped_column(String(400))
+    made_on: Mapped[date]
+    made_by: Mapped[str] = mapped_column(String(64))
+
+    lot: Mapped[Lot] = relationship()
 
 
 class Balance(Base):

@@ -23,7 +23,7 @@ from distro.keys.keyring import Keyring
 from distro.outbox import Message
 from inventory.models import Movement
 from orders import spool
-from orders.models import Allocation, Household, Instruction, Line, Order, Parcel
+from orders.models import Allocation, Household, Instruction, Letter, Line, Notice, Order, Parcel, Reply
 from orders.retention import KEEP_AFTER_SHIPPING, KEEP_AFTER_STOPPING, WEEKS_IN_BACKUPS, erase_date
 
 SPOOLED = (
@@ -67,11 +67,14 @@ def of_order(session: Session, order: Order) -> Iterator[Held]:
     """Every column of every row about one order. What is sealed or hashed is told by its size."""
     here = Order.id == order.id
     yield from _rows(session, Order.__table__, here)
-    for model in (Line, Allocation, Parcel, Household, Instruction):
+    for model in (Line, Allocation, Parcel, Household, Instruction, Letter, Reply, Notice):
         yield from _rows(session, model.__table__, model.order_id == order.id)
+    before = session.scalar(select(Order).where(Order.resent_as_id == order.id))  # in whose place this one goes
+    if before is not None:
+        yield from of_order(session, before)
     yield from _rows(session, AuditEntry.__table__, AuditEntry.subject == order.document)
     yield from _rows(session, Movement.__table__, Movement.document == order.document)
-    yield from _rows(session, Message.__table__, Message.body.contains(order.document))
+    yield from _rows(session, Message.__table__, Message.body.contains(order.document) | (Message.uid == order.uid))
 
 
 def fate(order: Order, ring: Keyring) -> list[str]:

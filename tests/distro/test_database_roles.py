@@ -4,6 +4,7 @@ Length: what a role may do and what it is refused stand side by side, so that a 
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,12 @@ from distro.config import Settings, SettingWrong, Surface
 from distro.databasecheck import check_way
 from distro.db import Base, db
 from distro.grants import CLOSE, QUIET
-from orders.models import Order, Status
+from orders import approval, letters, links, resend, voices
+from orders.identity import Keys, open_person, view_remark
+from orders.models import Count, Letter, Order, Remark, Reply, Status
 from tests.commands import engines_disposed
 from tests.conftest import Cli
-from tests.orders.forms import code_in, filled
+from tests.orders.forms import code_in, fields, filled, filled_group
 from tests.reliability.backups import back_up_database, restore_database
 from tests.roles import OWNER, PUBLIC, REFUSED, ROOT, STAFF, Roles, quiet_statements
 
@@ -29,16 +32,24 @@ TABLES = {table.name: [column.name for column in table.columns] for table in Bas
 OPEN_TABLES = {
     *("items", "kit_components", "sites", "site_items", "lots", "balances", "funds", "credentials", "parcels"),
     *("states", "counties", "zips", "referrals", "rulesets", "decision_tables"),
+    "notices",
+    "replies",  # boxes that only a code opens
 }
 OPEN_COLUMNS = {
     "orders": {
         *("id", "number", "nonce_tag", "code_tag", "erased_on"),
-        *("status", "why_not", "state", "received_on", "closed_on"),
+        *("status", "why_not", "state", "received_on", "closed_on", "lost_on", "resent_as_id"),
+        "site_id",  # how long the queue of a warehouse is
     },
     "lines": {"id", "order_id"},
     "instructions": {"id", "order_id", "kind"},
+    "recalls": {"id", "text", "text_es", "made_on"},
+    "links": {"code", "closed_on"},
+    "remarks": {"id", "uid", "read_on"},
+    "tallies": {"id", "uid"},
+    "wishes": {"id", "uid"},
 }
-ADDS = {"orders", "lines", "instructions"}
+ADDS = {"orders", "lines", "instructions", "remarks", "tallies", "wishes"}
 KEPT_FOR_EVER = {"audit_entries", "movements"}
 NEW = {  # a new request, as SQL
     "uid": "gen_random_uuid()",
@@ -58,6 +69,8 @@ NEW = {  # a new request, as SQL
     "note": "''",
     "why_not": "''",
     "counted": "false",
+    "door": "'web'",
+    "news": "''",
 }
 
 
@@ -76,7 +89,14 @@ def new_lines(*quantities: int, order: str = "SELECT max(id) FROM orders") -> st
     return f"INSERT INTO lines (order_id, item_id, quantity) VALUES {rows}"
 
 
-RIGHT = {"orders": new_order(), "lines": new_lines(1, order="0")}  # what row security lets through
+RIGHT = {  # what row security lets through
+    "orders": new_order(),
+    "lines": new_lines(1, order="0"),
+    "instructions": "INSERT INTO instructions (kind) VALUES ('erase')",
+    "remarks": "INSERT INTO remarks (kind, written_on, sealed) VALUES ('feedback', current_date, 'x')",
+    "wishes": "INSERT INTO wishes (made_on, sealed) VALUES (current_date, 'x')",
+    "tallies": "INSERT INTO tallies (kind, number, month) VALUES ('link', 1, date_trunc('month', current_date))",
+}
 
 
 @pytest.fixture
@@ -183,6 +203,10 @@ def test_the_public_role_is_refused(roles: Roles, statement: str) -> None:
         {"change_tag": "NULL"},
         {"sealed": "NULL"},
         {"proof": "NULL"},
+        {"door": "'phone'"},
+        {"news": "'shipped'"},
+        {"lost_on": "current_date"},
+        {"resent_as_id": "1"},
     ],
 )
 def test_what_the_public_role_adds_is_a_new_request(roles: Roles, columns: dict[str, str]) -> None:
@@ -202,6 +226,41 @@ def test_the_public_role_adds_no_line_to_an_order_that_has_one(roles: Roles) -> 
         assert roles.run(PUBLIC, new_lines(0, 0, 1)) == REFUSED
     finally:
         roles.commit(OWNER, "DELETE FROM lines", "DELETE FROM orders WHERE number = 'MADEUP01'")
+
+
+@pytest.mark.parametrize(
+    ("table", "right", "wrong"),
+    [
+        ("instructions", {"kind": "'correct'", "sealed": "repeat('x', 8300)::bytea"}, {"kind": "'ship'"}),
+        ("instructions", {"kind": "'lost'"}, {"sealed": "repeat('x', 8301)::bytea"}),
+        ("remarks", {"kind": "'reversal'", "written_on": "current_date - 2", "sealed": "'x'"}, {"kind": "'other'"}),
+        (
+            "remarks",
+            {"kind": "'feedback'", "written_on": "current_date", "sealed": "'x'"},
+            {"written_on": "'9999-1-1'"},
+        ),
+        (
+            "remarks",
+            {"kind": "'feedback'", "written_on": "current_date", "sealed": "repeat('x', 8300)::bytea"},
+            {"sealed": "repeat('x', 8301)::bytea"},
+        ),
+        ("wishes", {"made_on": "current_date", "sealed": "'x'"}, {"made_on": "current_date - 3"}),
+        ("wishes", {"made_on": "current_date + 2", "sealed": "'x'"}, {"sealed": "repeat('x', 8301)::bytea"}),
+        (
+            "tallies",
+            {"kind": "'reversal'", "number": "20", "month": "date_trunc('month', current_date) - interval '1 year'"},
+            {"month": "'1700-01-01'"},
+        ),
+        ("tallies", {"kind": "'link'", "number": "1", "month": "current_date"}, {"month": "current_date + 40"}),
+    ],
+)
+def test_what_the_public_role_tells_is_small_and_of_these_days(
+    roles: Roles, table: str, right: dict[str, str], wrong: dict[str, str]
+) -> None:
+    """The right row gets as far as a column that is missing: 23502."""
+    for row, answer in ((right, "23502"), (right | wrong, REFUSED)):
+        statement = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join(row.values())})"
+        assert roles.run(PUBLIC, statement) == answer, statement
 
 
 def test_staff_change_and_remove_rows_under_row_security(roles: Roles) -> None:
@@ -254,6 +313,8 @@ def test_a_whole_request_goes_through_both_roles(roles: Roles, web: FlaskClient)
     form = filled(web, **{"item": ["naloxone-nasal", "wound-care-kit"], "many-wound-care-kit": "1"})
     for step in ("/answer", "/where", "/contact", "/check"):
         assert web.post(step, data=form).status_code == 200, step
+    wish = {**form, "wish": "wound-care-kit", "tell": "yes", "by": "email", "by-email": "canary.quill@example.org"}
+    assert all("We will tell you" in web.post("/tell", data=wish).text for _twice in range(2))
     code = code_in(web.post("/done", data=form))
     assert code_in(web.post("/done", data=form)) == code
     assert "We have your request" in web.post("/status", data={"code": code}).text
@@ -263,13 +324,100 @@ def test_a_whole_request_goes_through_both_roles(roles: Roles, web: FlaskClient)
     assert "Look again in a minute" in web.post("/cancel", data={"code": code, "yes": "1"}).text
     _run_jobs(staff, roles)
     assert "cancelled" in web.post("/status", data={"code": code}).text
+    again = {**fields(web.post("/again", data={"code": code}).text).to_dict(), "yes": "1"}
+    next_code = code_in(web.post("/again", data=again))
+    _run_jobs(staff, roles)
+    assert "Your request is fine" in web.post("/status", data={"code": next_code}).text
+    assert web.post("/erase", data={"code": next_code, "yes": "1"}).status_code == 200
     assert web.post("/erase", data={"code": code, "yes": "1"}).status_code == 200
     _run_jobs(staff, roles)
     assert web.post("/status", data={"code": code}).status_code == 404
     with staff.app_context():
-        order = db.session.scalars(select(Order).order_by(Order.id.desc())).first()
-        assert order is not None and order.status == Status.CANCELLED and order.sealed is None
+        order, _again = db.session.scalars(select(Order).order_by(Order.id.desc()).limit(2)).all()[::-1]
+        assert order.status == Status.CANCELLED and order.sealed is None is _again.sealed
         assert len(order.lines) == 2  # in one statement, or row security would have refused the second
+        db.session.remove()
+
+
+def test_a_group_asks_and_is_approved_through_both_roles(roles: Roles, web: FlaskClient) -> None:
+    code = code_in(web.post("/groups/done", data=filled_group(web)))
+    staff = roles.app(STAFF, Surface.STAFF)
+    _run_jobs(staff, roles)
+    with engines_disposed(), staff.app_context():
+        session, keys = db.session(), Keys.of(roles.settings(STAFF, Surface.STAFF))
+        order = session.scalars(select(Order).order_by(Order.id.desc())).first()
+        assert order is not None and (order.door, order.status) == ("group", Status.HELD)
+        fewer = {"naloxone-nasal": "1"}
+        approval.approve(session, order, keys, fewer, reason="fine", by="manager", at=clock.now())
+        session.commit()
+        db.session.remove()
+    _run_jobs(staff, roles)
+    assert "Your request is fine" in web.post("/status", data={"code": code}).text
+
+
+def test_what_comes_with_a_code_goes_through_both_roles(roles: Roles, web: FlaskClient) -> None:
+    """Another address, a letter and its answer, a parcel that never came, and all of it erased."""
+    code = code_in(web.post("/done", data=filled(web)))
+    staff = roles.app(STAFF, Surface.STAFF)
+    _run_jobs(staff, roles)
+    form = fields(web.post("/correct", data={"code": code}).text).to_dict() | {"name": "Robin Example", "yes": "1"}
+    form |= {"line1": "22 Mended Ave", "city": "Sampleton", "state": "OH", "zip": "43215"}
+    assert "changing the address" in web.post("/correct", data=form).text
+    letter = {"code": code, "form": form["form"], "text": "The buzzer is broken.", "yes": "1"}
+    assert "We have your message" in web.post("/message", data=letter).text
+    _run_jobs(staff, roles)
+    with engines_disposed(), staff.app_context():
+        session, keys = db.session(), Keys.of(roles.settings(STAFF, Surface.STAFF))
+        order = session.scalars(select(Order).order_by(Order.id.desc())).first()
+        assert order is not None and open_person(order, keys).line1 == "22 Mended Ave"
+        assert len(letters.of(session, order)) == 1
+        letters.answer(session, order, "We will call up.", keys, by="manager", at=clock.now())
+        order.status, order.closed_on = Status.SHIPPED, clock.today() - resend.NOT_BEFORE
+        session.commit()
+        db.session.remove()
+    assert "We will call up." in web.post("/status", data={"code": code}).text
+    assert "Thank you for telling us" in web.post("/lost", data={"code": code, "yes": "1"}).text
+    _run_jobs(staff, roles)
+    page = web.post("/status", data={"code": code}).text
+    assert "It is in the mail" not in page and "We will call up." in page
+    assert web.post("/erase", data={"code": code, "yes": "1"}).status_code == 200
+    _run_jobs(staff, roles)
+    assert web.post("/status", data={"code": code}).status_code == 404
+    with engines_disposed(), staff.app_context():
+        left = select(Order.door).where(Order.sealed.is_not(None), Order.door != "group")  # another test's
+        assert db.session.scalars(left).all() == []
+        replies = select(Reply.id).join(Reply.order).where(Order.door != "group")
+        assert db.session.scalars(replies).all() == db.session.scalars(select(Letter.id)).all() == []
+        db.session.remove()
+
+
+def test_what_is_told_without_a_code_goes_through_both_roles(roles: Roles, web: FlaskClient) -> None:
+    """A reversal with words, and a request by a link: added by the public side, which reads none of it."""
+    staff = roles.app(STAFF, Surface.STAFF)
+    with engines_disposed(), staff.app_context():
+        code = links.make(db.session(), name="Made-up Library", by="manager", at=clock.now()).code
+        db.session.commit()
+        db.session.remove()
+    with clock.at(clock.now() - timedelta(minutes=1)):
+        form = fields(web.get("/told").text).to_dict() | {"yes": "1", "state": "OH", "people": "2", "text": "Thanks."}
+    for _ in range(2):
+        assert "Thank you" in web.post("/told", data=form).text
+    assert code_in(web.post("/done", data=filled(web, via=code)))
+    for column in ("kind", "epoch", "sealed", "written_on"):
+        assert roles.run(PUBLIC, f"SELECT {column} FROM remarks") == REFUSED
+    for column in ("kind", "key", "month", "number"):
+        assert roles.run(PUBLIC, f"SELECT {column} FROM tallies") == REFUSED
+    assert roles.run(PUBLIC, "SELECT * FROM counts") == REFUSED
+    assert roles.run(PUBLIC, "INSERT INTO tallies (kind, number) VALUES ('counted', 0)") == REFUSED
+    _run_jobs(staff, roles)
+    with engines_disposed(), staff.app_context():
+        session, keys = db.session(), Keys.of(roles.settings(STAFF, Surface.STAFF))
+        counts = {(one.kind, one.key): one.number for one in session.scalars(select(Count))}
+        assert counts == {("reversal", "OH"): 2, ("link", code): 1}
+        remark = session.scalars(select(Remark)).one()
+        assert view_remark(session, remark, keys, by="manager", at=clock.now()) == {"text": "Thanks."}
+        assert voices.forget_old(session, clock.today() + timedelta(days=22)) == 1
+        session.commit()
         db.session.remove()
 
 
