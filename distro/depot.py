@@ -29,6 +29,7 @@ UNITS = {  # at the start of the twelve weeks, in two lots; 120 where nothing is
     ("NM", "fentanyl-strips"): 60,
     **{(site, "xylazine-strips"): 0 for site in ("MN", "NM")},  # out, so that who asks for them waits
     **{("MN", part): 6_000 for part in ("syringe-27g", "alcohol-pad", "sterile-water")},
+    **{("MN", part): 0 for part in ("syringe-29g", "syringe-30g")},  # the first comes below; the other is out
 }
 
 
@@ -66,16 +67,17 @@ def build(session: Session, *, at: datetime) -> None:
             at=at,
         )
     session.expire_all()
-    assemble(
-        session,
-        kit=items["syringe-kit"],
-        number="KITMN001",
-        fund=funds["STATE"],
-        bin=bins["MN"][0],
-        quantity=100,
-        by="demo",
-        at=at,
-    )
+    for kit, lot, quantity in (("syringe-kit", "KITMN001", 100), ("syringe-kit-29g", "KITMN002", 40)):
+        assemble(
+            session,
+            kit=items[kit],
+            number=lot,
+            fund=funds["STATE"],
+            bin=bins["MN"][0],
+            quantity=quantity,
+            by="demo",
+            at=at,
+        )
     credentials.record(
         session,
         kind="program:NM",
@@ -106,3 +108,4 @@ def deliveries(file: Catalog) -> Iterator[Delivery]:
             yield Delivery(site, code, "STATE", units // 2, random.randrange(500, 1_100))
     yield Delivery("OH", "wound-care-kit", "STATE", 40, 84 + 40)  # too little life left to be sent today
     yield Delivery("NM", "hygiene-kit", "STATE", 12, 84 - 14)  # expired two weeks ago
+    yield Delivery("MN", "syringe-29g", "STATE", 3_000, 900)

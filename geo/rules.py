@@ -11,8 +11,9 @@ How rules combine, in the words the tests use. `geo.decision` does it; this page
 2. Overlays only tighten: rules of scope `federal`, of tribal land, federal enclaves and restrictions (areas of that
    kind), and of `military` (every military ZIP code). They count beside the rules of point 1, and the strictest holds.
 3. Items. A rule names items by code, or by `class:`, `form:` (otc, rx), `component:` (only as part of a kit) or
-   `analyte:` (what a strip finds). A kit passes only if every part passes, and a strip only if everything that it
-   finds does; a part about which nothing is said is covered by a rule for the whole.
+   `analyte:` (what a strip finds). What it says of a code it says of each kind of that family. A kit passes only if
+   every part passes, and a strip only if everything that it finds does; a part about which nothing is said is covered
+   by a rule for the whole.
 4. A rule counts from `valid_from` to `valid_to`, both days included, on the calendar of the destination.
 5. Nothing is sent on silence. If no rule counts, or overlays alone do, a person decides: review.
 6. A rule allows only what it says. It turns into deny where a `credentials` alternative is not held in full (a paper
@@ -231,18 +232,24 @@ class Aspect(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """An item as rules see it. `parts` are the components of a kit with how many go into one."""
+    """An item as rules see it. `parts` are the components of a kit with how many go into one.
+
+    `family` is what the kinds of one thing share, such as syringes by gauge: what is said of an item with that code is
+    said of each of them.
+    """
 
     code: str
     kind: str = ""
     form: str = ""
     analytes: tuple[str, ...] = ()
     parts: tuple[tuple["Product", int], ...] = ()
+    family: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
         """The selectors that mean the whole product."""
         named = [self.code]
+        named += [self.family] if self.family not in ("", self.code) else []
         named += [f"class:{self.kind}"] if self.kind else []
         named += [f"form:{self.form}"] if self.form else []
         return tuple(named)

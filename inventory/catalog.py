@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from distro import audit
 from inventory import catalogfile
 from inventory.catalogchecks import Known, entry
-from inventory.catalogfile import Catalog, CatalogWrong, FundSchema, ItemSchema, SiteSchema
+from inventory.catalogfile import Catalog, CatalogWrong
+from inventory.catalogschema import FundSchema, ItemSchema, SiteSchema
 from inventory.models import Alert, Balance, Bin, Fund, Item, KitComponent, Lot, Site, SiteItem
 
 _Row = TypeVar("_Row", Item, Site, Fund)
@@ -120,6 +121,7 @@ def _known(session: Session) -> Known:
     return Known(
         items={item.code: (item.letter, item.gtin) for item in items},
         kits={item.code: _quantities(kits[item.id]) for item in items if item.id in kits},
+        kinds={item.code: (item.family, item.variant) for item in items},
     )
 
 

@@ -14,6 +14,7 @@ class Known:
 
     items: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)  # code -> letter, GTIN
     kits: Mapping[str, Iterable[str]] = field(default_factory=dict)  # kit code -> part codes
+    kinds: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # code -> family, variant
 
 
 def clashes(raw: dict[str, Any], known: Known) -> list[str]:
@@ -25,6 +26,7 @@ def clashes(raw: dict[str, Any], known: Known) -> list[str]:
         for said in (
             *_used_twice(raw, "items", ("code", "letter", "gtin")),
             *_taken(raw, known),
+            *_same_kind(raw, known),
             *_kit_faults(raw, known, items),
             *_used_twice(raw, "sites", ("code",)),
             *_site_faults(raw, items),
@@ -73,6 +75,18 @@ def _taken(raw: dict[str, Any], known: Known) -> Iterator[str]:
             owner = owners.get(value) if isinstance(value, str) else None
             if owner not in (None, code):
                 yield f'{entry(raw, "items", place)}: "{name}" {value} is that of {owner}, which is here already'
+
+
+def _same_kind(raw: dict[str, Any], known: Known) -> Iterator[str]:
+    """Two kinds of one thing with one name: nobody could tell which they choose."""
+    told = [(place, [one.get(name) for name in ("code", "family", "variant")]) for place, one in _entries(raw, "items")]
+    kinds = {place: tuple(map(str, texts)) for place, texts in told if all(isinstance(t, str) and t for t in texts)}
+    listed = {code for code, _family, _variant in kinds.values()}
+    first = {kind: code for code, kind in known.kinds.items() if code not in listed and kind[0]}
+    for place, (code, family, variant) in kinds.items():
+        other = first.setdefault((family, variant), code)
+        if other != code:
+            yield f'{entry(raw, "items", place)}: "variant" {variant} is that of {other} too'
 
 
 def _kit_faults(raw: dict[str, Any], known: Known, items: set[str]) -> Iterator[str]:

@@ -38,7 +38,7 @@ def cover() -> ResponseReturnValue:
         alerts=[(alert, alerts.sentence(alert)) for alert in alerts.open_alerts(session) if alert.site_id in sites],
         closed=[alert for alert in _recently_closed(session) if alert.site_id in sites],
         # Mail may be about any warehouse, so only those who look after all of them see it.
-        stuck=[mail_sentence(message) for message in outbox.stuck(session)] if own is None else [],
+        stuck=_stuck(session) if own is None else [],
     )
 
 
@@ -66,6 +66,16 @@ def asked_for() -> ResponseReturnValue:
     return render_template(
         "planning/demand.html", rows=rows, total=sum(row.quantity for row, _, _ in rows), since=since, asked=asked
     )
+
+
+def _stuck(session: Session) -> list[str]:
+    """What did not leave: each mail to staff, and how many messages to participants, of whom nothing is told."""
+    kinds = {outbox.MAIL: "mails", outbox.TEXT: "text messages"}
+    told = [
+        f"{count:,} {kinds[channel]} to participants did not leave so far ({problem or 'on their way'})."
+        for channel, problem, count in outbox.stuck_boxes(session)
+    ]
+    return [mail_sentence(message) for message in outbox.stuck(session)] + told
 
 
 def mail_sentence(message: Message) -> str:

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from distro.errors import InvalidInput
-from inventory import gs1, ledger
+from inventory import gs1, ledger, recalls
 from inventory.models import Bin, Fund, Item, Lot
 
 
@@ -23,7 +23,7 @@ def receive_lot(
     by: str,
     at: datetime,
 ) -> Lot:
-    """Put `quantity` units of a lot into a bin; the lot is made if it is new.
+    """Put `quantity` units of a lot into a bin; the lot is made if it is new, on hold if it is recalled.
 
     Raises InvalidInput if the lot has expired, is known with another expiry date, or has a number that no scan
     could name.
@@ -35,9 +35,10 @@ def receive_lot(
         raise InvalidInput(field="expires_on", problem="This lot has expired. Check the box; do not shelve it.")
     lot = session.scalar(select(Lot).where(Lot.item_id == item.id, Lot.number == number, Lot.fund_id == fund.id))
     if lot is None:
-        lot = Lot(item=item, number=number, fund=fund, expires_on=expires_on)
+        lot = Lot(item=item, number=number, fund=fund, expires_on=expires_on, held=False)
         session.add(lot)
         session.flush()
+        recalls.follow(session, lot, at=at)
     elif lot.expires_on != expires_on:
         known = f"{lot.expires_on:%b %-d, %Y}"
         problem = f"Lot {number} is already here with the expiry date {known}. Check the box, or ask a manager."

@@ -16,7 +16,7 @@ from distro import audit, clock
 from distro.auth import Role, guard
 from distro.db import MOST_STORED, db
 from distro.errors import InvalidInput, NotFound, Refusal
-from inventory import alerts, ledger, shelves, stock
+from inventory import alerts, ledger, recalls, shelves, stock
 from inventory.ledger import Document
 from inventory.models import Balance, Bin, Fund, Item, Lot, Movement, MovementKind, Site
 from inventory.receiving import receive_lot
@@ -132,12 +132,12 @@ def hold(lot_id: int) -> ResponseReturnValue:
         return _lot_page(lot_id, {}, {"hold": [problem]}), 403
     if not reason:
         return _lot_page(lot_id, {}, {"hold": ["Say why, such as “the maker asks to check the seals”."]}), 422
-    lot.held = held
-    action = "hold lot" if held else "unhold lot"
-    audit.record(session, actor=current_user.username, action=action, subject=f"LOT-{lot.number}", reason=reason, at=at)
-    standing = select(Balance.site_id).where(Balance.lot_id == lot.id)
-    alerts.check(session, at=at, pairs={(site_id, lot.item_id) for site_id in session.scalars(standing)})
-    session.commit()
+    try:
+        recalls.hold(session, lot, held=held, reason=reason, by=current_user.username, at=at)
+        session.commit()
+    except recalls.LotRecalled as refusal:
+        session.rollback()
+        return _lot_page(lot_id, {}, {"hold": [str(refusal)]}), refusal.status
     flash("The lot is on hold. It is not sent." if held else "The lot may be sent again.", "success")
     return redirect(url_for("stockroom.lot", lot_id=lot_id), code=303)
 
@@ -235,6 +235,7 @@ def _lot_page(lot_id: int, typed: Mapping[str, str], errors: Errors) -> str:
         typed=typed,
         errors=errors,
         may_hold=current_user.role != Role.PACKER,
+        recall=recalls.of_lot(session, lot),
     )
 
 

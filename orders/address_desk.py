@@ -5,6 +5,7 @@ The page shows no address until a reason is given and on record. A correction is
 
 import hmac
 from collections.abc import Mapping
+from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -21,7 +22,7 @@ from geo import places
 from orders import correction, identity, queries, scope, signals, workflow
 from orders.identity import Keys, Task
 from orders.models import FINAL, RESERVING, Order, Status
-from orders.schemas import AddressSchema
+from orders.schemas import YES, AddressSchema
 
 REASONS = {
     "unclear": "The address is unclear",
@@ -29,7 +30,7 @@ REASONS = {
     "came-back": "The label came back",
     "robot": "Checking whether a person asked",
 }
-FIELDS = ("name", "line1", "line2", "city", "state", "zip")
+FIELDS = ("name", "care_of", "line1", "line2", "urbanization", "city", "state", "zip", "untracked")
 
 blueprint = Blueprint("address", __name__, url_prefix="/address")
 guard(blueprint, Role.MANAGER, Role.ADMIN)
@@ -73,7 +74,7 @@ def show(number: str) -> ResponseReturnValue:
     except Refusal as refusal:
         db.session.rollback()
         return _page(_own_order(number), problem=str(refusal), reason=reason), refusal.status
-    typed = {name: getattr(person, name) for name in FIELDS}
+    typed = {name: getattr(person, name) for name in FIELDS} | {"untracked": YES if person.untracked else ""}
     reach = [person.email, person.phone] if reason == "unclear" else []
     found = [way for way in reach if way]
     return _page(order, typed=typed, reason=reason, reach=found, seen=_seen(order), look=task is Task.LOOK)
@@ -109,9 +110,9 @@ def correct(number: str) -> ResponseReturnValue:
     return _page(order, typed=typed, reason=reason, seen=seen, problem=said, errors=errors), status
 
 
-def _checked(session: Session, typed: Mapping[str, str]) -> dict[str, str]:
+def _checked(session: Session, typed: Mapping[str, str]) -> dict[str, Any]:
     """The address as a participant may type one, in a state in which its ZIP code lies. Raises ValidationError."""
-    address: dict[str, str] = AddressSchema().load(typed)
+    address: dict[str, Any] = AddressSchema().load(typed)
     for field, check in (
         ("zip", lambda: places.find(session, address["zip"])),
         ("state", lambda: places.in_state(places.find(session, address["zip"]), address["state"])),

@@ -75,7 +75,7 @@ def products(session: Session) -> dict[str, Product]:
 
     def product(item: Item) -> Product:
         parts = tuple((product(items[part]), quantity) for part, quantity in inner.get(item.id, ()))
-        return Product(item.code, item.kind, item.form, tuple(item.analytes), parts)
+        return Product(item.code, item.kind, item.form, tuple(item.analytes), parts, item.family)
 
     return {item.code: product(item) for item in items.values()}
 

@@ -30,7 +30,8 @@ from orders.scope import Scope
 from orders.triage import Desk
 
 MOST = 100  # orders in a file
-COLUMNS = ("name", "line1", "line2", "city", "state", "zip", "country", "reference")
+COLUMNS = ("name", "company", "line1", "line2", "city", "state", "zip", "country", "service", "reference")
+UNTRACKED = "First-Class Mail Large Envelope"  # of the services of the post, one that has no tracking
 
 blueprint = Blueprint("carrier", __name__, url_prefix="/desk/carrier-file")
 guard(blueprint, Role.MANAGER, Role.ADMIN)  # a packer sees one label at a time, never a list of names
@@ -62,6 +63,7 @@ def check(session: Session, orders: Sequence[Order], desk: Desk) -> list[LeftOut
             workflow.lock(session, order, Status.PACKED)
             if order.parcel is None or order.parcel.labelled_on is not None:
                 raise workflow.AlreadyMoved(number=order.number, status="labelled")
+            workflow.require_free(order)
             barred = triage.objection_today(session, order, desk)
         except Refusal as problem:
             left_out.append(LeftOut(order.number, str(problem)))
@@ -73,11 +75,22 @@ def check(session: Session, orders: Sequence[Order], desk: Desk) -> list[LeftOut
 
 
 def as_csv(people: Sequence[tuple[Order, Person]]) -> str:
-    """The file: one row for each order, its number as the reference."""
-    rows = (
-        (p.name or labels.NO_NAME, p.line1, p.line2, p.city, p.state, p.zip, "US", order.number) for order, p in people
-    )
-    return spreadsheet.as_csv(COLUMNS, rows)
+    """The file: one row for each order, its number as the reference.
+
+    `company` says whose address it is, or which group it goes to; `service` is empty, or names one without tracking
+    for who asked for that.
+    """
+    return spreadsheet.as_csv(COLUMNS, (_row(order, person) for order, person in people))
+
+
+def _row(order: Order, person: Person) -> tuple[str, ...]:
+    line1, line2 = person.line1, person.line2
+    if person.urbanization:  # it stands above the street, and programs have two lines for both
+        area, *street = labels.street_lines(person)
+        line1, line2 = area, ", ".join(street)
+    place = (person.city, person.state, person.zip, "US", UNTRACKED if person.untracked else "")
+    company = labels.care_of(person) or person.organisation
+    return (person.name or labels.NO_NAME, company, line1, line2, *place, order.number)
 
 
 @blueprint.get("")

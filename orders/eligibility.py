@@ -3,6 +3,7 @@
 Asked at intake, at triage and again on the day of packing.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -22,6 +23,9 @@ from orders.reach import reach
 STATE_LETTERS = 2  # of the codes that orders keep in clear; counties and ZIP codes are sealed
 LOCAL_RULE = "local-rule"  # what an order keeps of a rule for a place within a state
 DOUBT_MOST = 120  # letters
+_STATEMENT = re.compile(r"[A-Z]{2}-[a-z0-9-]{1,57}\.[0-9a-f]{8}")  # see geo.rules.BookRule.statement
+
+Free = Mapping[tuple[str, str], Mapping[frozenset[str], int]]
 
 
 def _ours(key: str, sentence: str, sentence_es: str) -> Decision:
@@ -72,6 +76,22 @@ class Judgement:
     def record(self) -> dict[str, Any]:
         """What an order keeps of it: item code -> effect, the rules that decided, and what goes with it."""
         return {code: _recorded(decision, self.ruleset_id) for code, decision in self.by_item.items()}
+
+
+def needed(judgement: Judgement | None, agreed: Sequence[str], trained: Sequence[str]) -> dict[str, Any]:
+    """Of what somebody agreed to and learnt, all that these decisions ask for, as fields of `Person`.
+
+    Without a judgement, all that a rule may ask for: triage decides.
+    """
+    if judgement is None:
+        return {"agreed": tuple(key for key in agreed if _STATEMENT.fullmatch(key)), "trained": tuple(trained)}
+    found = judgement.by_item.values()
+    keys = {one.key for decision in found for one in decision.statements}
+    learnt = {one for decision in found for one in decision.trainings}
+    return {
+        "agreed": tuple(key for key in agreed if key in keys),
+        "trained": tuple(one for one in trained if one in learnt),
+    }
 
 
 def shown_key(reason: Reason) -> str:
@@ -165,27 +185,29 @@ def _worth(decisions: Mapping[str, Decision]) -> tuple[int, int]:
     return len(possible), -sum(STRICTNESS[decision.effect] for decision in possible)
 
 
-def senders(session: Session, place: Place, facts: Facts, codes: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
+def senders(session: Session, place: Place, facts: Facts, codes: Mapping[str, int]) -> dict[str, Any]:
     """Codes of the warehouses that send each item to the place, or to any state it may lie in if none is named."""
     states, sends = place.states if facts.state is None else (facts.state,), reach(session)
     return {code: sends(code, *states) for code in codes}
 
 
-def at_once(
-    session: Session, place: Place, facts: Facts, wanted: Mapping[str, int], judgement: Judgement, today: date
-) -> frozenset[str]:
-    """The most items that one warehouse may send to the place and has free today in the units wanted."""
+def free_now(session: Session, today: date) -> Free:
+    """What stands free on the shelves, by the codes of warehouse and item: see `inventory.stock.usable`."""
+    sites = {site.id: site.code for site in session.execute(select(Site.id, Site.code))}
+    items = {item.id: item.code for item in session.execute(select(Item.id, Item.code))}
+    return {(sites[site], items[item]): supply for (site, item), supply in stock.usable(session, today).items()}
+
+
+def at_once(place: Place, facts: Facts, wanted: Mapping[str, int], judgement: Judgement, free: Free) -> frozenset[str]:
+    """The most items that one warehouse may send to the place and has free now in the units wanted."""
     states = place.states if facts.state is None else (facts.state,)
-    codes = {item.id: item.code for item in session.scalars(select(Item).where(Item.code.in_(wanted)))}
-    sites = {site.id: site.code for site in session.scalars(select(Site))}
-    ready: dict[int, set[str]] = {site_id: set() for site_id in sites}
-    for (site_id, item_id), supply in stock.usable(session, today).items():
-        code = codes.get(item_id, "")
-        decision = judgement.by_site.get(sites[site_id], {}).get(code)
-        if decision is None or decision.effect is Effect.DENY:
+    ready: dict[str, set[str]] = {}
+    for (site, code), supply in free.items():
+        decision = judgement.by_site.get(site, {}).get(code)
+        if code not in wanted or decision is None or decision.effect is Effect.DENY:
             continue
         for state in states:
             if sum(units for limit, units in supply.items() if not limit or state in limit) >= wanted[code]:
-                ready[site_id].add(code)
+                ready.setdefault(site, set()).add(code)
     most: set[str] = max([set(), *ready.values()], key=len)
     return frozenset(most)

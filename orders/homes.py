@@ -54,6 +54,8 @@ def home_of(person: Person) -> str | None:
     if _BARE_UNIT.fullmatch(second):
         second = f"APT {second}"
     text, parts = _taken_apart(f"{first} {second}".strip())
+    if area := _plain(person.urbanization).removeprefix("URB ").strip():
+        parts.add(f"URB {area}")
     return " | ".join([text, *sorted(parts), person.zip]) if text else None
 
 

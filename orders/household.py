@@ -8,9 +8,10 @@ What they say sends an order to a person. It never refuses one, and no page of a
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import and_, delete, or_, select
+from sqlalchemy import and_, delete, false, or_, select
 from sqlalchemy.orm import Session
 
 from distro import audit
@@ -18,13 +19,13 @@ from distro.clock import week_of
 from distro.keys import keyring
 from distro.keys.keyring import Keyring
 from geo.periods import Sent
-from inventory.catalogfile import LIMIT_DAYS
+from inventory.catalogschema import LIMIT_DAYS
 from inventory.models import Item
-from orders import workflow
+from orders import signals, workflow
 from orders.homes import home_of
 from orders.identity import Keys, open_person
 from orders.intake import Person
-from orders.models import Household, Line, Order, Status
+from orders.models import Door, Household, Line, Order, Status
 from orders.signals import Past
 
 KEPT_DAYS = LIMIT_DAYS  # that can be looked back at least; a longer period cannot be counted
@@ -47,7 +48,8 @@ def past_of(session: Session, ring: Keyring, order: Order, person: Person, today
         return None
     tags = {week: _tag(ring, week, home) for week in {own, *keyring.peppers(ring)} if week >= oldest}
     rows = session.execute(
-        select(Household.week, Order.id, Order.status, Order.received_on, Order.closed_on, Item.code, Line.quantity)
+        select(Household.week, Order.id, Order.status, Order.received_on, Order.closed_on)
+        .add_columns(Item.code, Item.family, Line.quantity, Order.flags)
         .join(Order, Order.id == Household.order_id)
         .join(Line, Line.order_id == Order.id)
         .join(Item, Item.id == Line.item_id)
@@ -58,7 +60,8 @@ def past_of(session: Session, ring: Keyring, order: Order, person: Person, today
         session.add(Household(order_id=order.id, week=own, tag=tags[own]))
     if any(row.week == SHARED for row in rows):
         return Past()
-    before = [row for row in rows if row.id < order.id]
+    # What a group got counts for groups alone: people who live there ask for themselves.
+    before = [row for row in rows if row.id < order.id and _counts(row.flags, order)]
     return Past(
         tuple(
             Sent(row.code, row.quantity, row.closed_on if row.status == Status.SHIPPED else today)
@@ -66,6 +69,28 @@ def past_of(session: Session, ring: Keyring, order: Order, person: Person, today
             if row.status not in NOT_SENT
         ),
         len({row.id for row in before if row.received_on == order.received_on and row.status not in NOT_SENT}),
+        {row.code: row.family for row in before},
+    )
+
+
+def was_resent(session: Session, ring: Keyring, order: Order, person: Person, today: date) -> bool:
+    """Whether another parcel went to this home before in place of one that never came, as far back as tags live.
+
+    No where many share the address, and at General Delivery: there nobody can tell.
+    """
+    home, oldest = home_of(person), week_of(today - timedelta(days=KEPT_DAYS))
+    if home is None:
+        return False
+    tags = {week: _tag(ring, week, home) for week in keyring.peppers(ring) if week >= oldest}
+    query = (
+        select(Household.week, Order.door, Order.flags)
+        .join(Order, Order.id == Household.order_id)
+        .where(Order.state == order.state, Order.id != order.id)
+        .where(or_(false(), *(and_(Household.week == week, Household.tag == tag) for week, tag in tags.items())))
+    )
+    rows = session.execute(query).all()
+    return any(row.door == Door.RESEND and _counts(row.flags, order) for row in rows) and all(
+        row.week != SHARED for row in rows
     )
 
 
@@ -98,6 +123,11 @@ def expire(session: Session, ring: Keyring, *, at: datetime) -> list[str]:
         audit.record(session, actor="system", action=DESTROY_PEPPER, subject=SHARED, reason="nothing is marked", at=at)
         gone.append(SHARED)
     return gone
+
+
+def _counts(flags: Sequence[str], order: Order) -> bool:
+    """Whether an order with these flags counts for `order`: one of a group counts for groups alone, however it came."""
+    return signals.GROUP not in flags or signals.is_group(order)
 
 
 def _tag(ring: Keyring, week: str, home: str) -> bytes:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
+from flask_babel import gettext
 from reportlab.graphics.barcode.code128 import Code128
 from reportlab.lib.pagesizes import letter
 from reportlab.lib.utils import simpleSplit
@@ -18,6 +19,8 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
+from distro.languages import SOURCE, speaking
+from orders.addresscheck import is_general
 from orders.intake import Person
 from orders.models import Allocation
 
@@ -26,10 +29,8 @@ INCH = 72.0  # points
 LABEL_SIZE = (4 * INCH, 6 * INCH)
 MARGIN = 0.25 * INCH
 NO_NAME = "RECIPIENT"
-WORDS = {
-    "en": {"title": "Packing slip", "order": "Order", "footer": "Your code shows what we know about it."},
-    "es": {"title": "Lista de contenido", "order": "Pedido", "footer": "Con su código puede ver qué sabemos de él."},
-}
+UNTRACKED = "FIRST-CLASS MAIL"  # the marking of mail without tracking; it says so to who posts it, and nothing else
+_AREAS = ("URB", "URBANIZACION", "EXT", "REPTO", "REPARTO", "VILLA", "VILLAS", "JARD", "MANS", "ALTS", "BDA", "COND")
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,9 @@ class Pick:
 def line_of(pick: Allocation) -> Pick:
     """The line of one allocation."""
     item = pick.lot.item
-    return Pick(pick.bin.code, pick.lot.number, pick.lot.expires_on, item.letter, item.name, pick.quantity)
+    asked = next((line.asked_item for line in pick.order.lines if line.id == pick.line_id), None)
+    name = f"{item.name} (instead of {asked.letter})" if asked else item.name
+    return Pick(pick.bin.code, pick.lot.number, pick.lot.expires_on, item.letter, name, pick.quantity)
 
 
 @dataclass(frozen=True)
@@ -109,11 +112,27 @@ def pick_sheet(title: str, sections: Sequence[Section]) -> bytes:
 
 def address_lines(person: Person) -> list[str]:
     """Name and address as the Postal Service asks for them (Publication 28): capitals, no commas or full stops,
-    city, state and two spaces before the ZIP code on the last line.
+    a group or whose address it is below the name, an urbanization above the street, city, state and two spaces before
+    the ZIP code on the last line, with -9999 behind it for General Delivery (Domestic Mail Manual 508.6).
     """
-    last = f"{_postal(person.city)} {person.state}  {person.zip}"
-    lines = [_postal(person.name) or NO_NAME, _postal(person.line1), _postal(person.line2), last]
-    return [line for line in lines if line]
+    zip_code = f"{person.zip}-9999" if is_general(person.line1) else person.zip
+    last = f"{_postal(person.city)} {person.state}  {zip_code}"
+    who = [_postal(person.name) or NO_NAME, _postal(person.organisation), care_of(person)]
+    return [line for line in (*who, *street_lines(person), last) if line]
+
+
+def care_of(person: Person) -> str:
+    """The line that says whose address it is; empty if nobody's."""
+    name = _postal(person.care_of)
+    return name if not name or name.startswith(("C/O ", "CARE OF ")) else f"C/O {name}"
+
+
+def street_lines(person: Person) -> list[str]:
+    """Urbanization, street and unit, as they stand above the city; those there are."""
+    area = _postal(person.urbanization)
+    if area and area.split()[0] not in _AREAS:
+        area = f"URB {area}"
+    return [line for line in (area, _postal(person.line1), _postal(person.line2)) if line]
 
 
 def printable(text: str) -> str:
@@ -155,6 +174,9 @@ def _draw_label(canvas: Any, person: Person, number: str, return_lines: Sequence
     y = height - MARGIN - 9
     for line in return_lines:
         y = _fitted(canvas, printable(line), MARGIN, y, width / 2, font=PLAIN, size=9)
+    if person.untracked:
+        canvas.setFont(BOLD, 11)
+        canvas.drawRightString(width - MARGIN, height - 1.4 * INCH, UNTRACKED)
     canvas.setLineWidth(1)
     canvas.line(MARGIN, height - 1.5 * INCH, width - MARGIN, height - 1.5 * INCH)
     y = height - 2.1 * INCH
@@ -166,11 +188,11 @@ def _draw_label(canvas: Any, person: Person, number: str, return_lines: Sequence
 
 def _draw_slip(canvas: Any, number: str, contents: Sequence[tuple[str, int]], language: str) -> None:
     width, height = LABEL_SIZE
-    words = WORDS.get(language, WORDS["en"])
+    title, line, footer = _slip_words(number, language)
     canvas.setFont(BOLD, 16)
-    canvas.drawString(MARGIN, height - 0.55 * INCH, words["title"])
+    canvas.drawString(MARGIN, height - 0.55 * INCH, title)
     canvas.setFont(PLAIN, 11)
-    canvas.drawString(MARGIN, height - 0.8 * INCH, f"{words['order']} {number}")
+    canvas.drawString(MARGIN, height - 0.8 * INCH, line)
     canvas.line(MARGIN, height - 0.95 * INCH, width - MARGIN, height - 0.95 * INCH)
     rows = max(1, -(-len(contents) // 2))
     step = min(0.36 * INCH, 2.8 * INCH / rows)
@@ -178,8 +200,21 @@ def _draw_slip(canvas: Any, number: str, contents: Sequence[tuple[str, int]], la
     for place, (sign, units) in enumerate(contents):
         column, row = divmod(place, rows)
         canvas.drawString(MARGIN + column * 1.75 * INCH, height - 1.35 * INCH - row * step, f"{sign} × {units}")
-    _fitted(canvas, words["footer"], MARGIN, 1.5 * INCH, width - 2 * MARGIN, font=PLAIN, size=9)
+    _fitted(canvas, footer, MARGIN, 1.5 * INCH, width - 2 * MARGIN, font=PLAIN, size=9)
     _draw_code(canvas, number, 0.65 * INCH)
+
+
+def _slip_words(number: str, language: str) -> tuple[str, str, str]:
+    """Title, order and last line of a slip; in English, if our font has not the letters of the language."""
+    with speaking(language):
+        words = (
+            gettext("Packing slip"),
+            gettext("Order %(number)s", number=number),
+            gettext("Your code shows what we know about it."),
+        )
+    if all(printable(text) == " ".join(unicodedata.normalize("NFC", text).split()) for text in words):
+        return words
+    return _slip_words(number, SOURCE)
 
 
 def _draw_code(canvas: Any, number: str, y: float) -> None:

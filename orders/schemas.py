@@ -10,6 +10,8 @@ from flask_babel import LazyString
 from flask_babel import lazy_gettext as _l
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validate, validates_schema
 
+from orders.addresscheck import street_line
+
 NAME_MOST = 60
 LINE_MOST = 60
 CITY_MOST = 40
@@ -17,11 +19,13 @@ EMAIL_MOST = 254  # RFC 5321, 4.5.3.1.3: a path of 256 with its brackets
 PHONE_DIGITS = 10
 UNITS_MOST = 99  # for any item, where the item's own limit cannot be read
 ITEMS_MOST = 40
+YES = "yes"  # what a ticked box sends
 
 _ZIP = re.compile(r"(\d{5})(?:[- ]?\d{4})?", re.ASCII)
 _AGES = re.compile(r"(\d{1,2})-(\d{0,2})", re.ASCII)
 _ITEM_CODE = re.compile(r"[a-z0-9-]{1,40}")
 _PHONE_SIGNS = re.compile(r"[\d\s().+-]{10,30}", re.ASCII)
+_QUOTING = frozenset('"\\')  # in an e-mail address nobody has: they take twice the room in a sealed box
 _ALSO_PRINTED = frozenset("‘’“”–—·ºª¡¿°")
 _LATIN_ENDS = 0x2000  # past it stand only rare phonetic letters; up to it a letter takes at most 3 bytes in UTF-8
 
@@ -128,19 +132,41 @@ class AddressSchema(Schema):
 
         unknown = EXCLUDE
 
+    kind = fields.String(load_default="")
     name = LabelText(most=NAME_MOST, empty=_l("Please write a name for the package."))
-    line1 = LabelText(most=LINE_MOST, empty=_l("Please write the street and number, or the PO box."))
+    care_of = LabelText(most=NAME_MOST)
+    line1 = LabelText(most=LINE_MOST)
     line2 = LabelText(most=LINE_MOST)
+    box = LabelText(most=LINE_MOST // 2)
+    urbanization = LabelText(most=LINE_MOST)
     city = LabelText(most=CITY_MOST, empty=_l("Please write the city or town."))
     state = fields.String(
         load_default="",
         validate=validate.Regexp(r"[A-Z]{2}\Z", error=_l("Please choose the state.")),
     )
     zip = ZipText(required=True)
+    untracked = fields.Function(deserialize=lambda typed: typed == YES, load_default=False)
+
+    @validates_schema(skip_on_field_errors=False)
+    def check_street(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """There is a line of the street, whichever way it is made."""
+        if {"line1", "box"} <= data.keys() and not self._street(data):
+            if data.get("kind") == "box":
+                raise ValidationError([_l("Please write the number of the PO box.")], "box")
+            raise ValidationError([_l("Please write the street and number, or the PO box.")], "line1")
+
+    @post_load
+    def make(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        """The address as fields of `Person`: kind and box number have become the line of the street."""
+        street = self._street(data)
+        return {name: value for name, value in data.items() if name not in ("kind", "box")} | {"line1": street}
+
+    def _street(self, data: Mapping[str, Any]) -> str:
+        return street_line(data.get("kind", ""), data["line1"], data["box"])
 
 
 class ContactSchema(Schema):
-    """Whether we may write or call, and where. Only the chosen way is kept; `none` keeps neither."""
+    """Whether we may write, where, and whether that may say what it is about. Only the chosen way is kept, or none."""
 
     class Meta:
         """Fields we did not ask for are left alone."""
@@ -153,14 +179,16 @@ class ContactSchema(Schema):
     )
     email = fields.String(load_default="")
     phone = fields.String(load_default="")
+    says = fields.Function(deserialize=lambda typed: typed == YES, load_default=False)
 
     @post_load
-    def keep_chosen(self, data: dict[str, str], **kwargs: Any) -> dict[str, str]:
-        """The e-mail address or the ten digits that were chosen, else two empty texts."""
+    def keep_chosen(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        """The e-mail address or the ten digits that were chosen, else two empty texts that may say nothing."""
         way = data["contact"]
         return {
             "email": _email(data["email"]) if way == "email" else "",
             "phone": _phone(data["phone"]) if way == "phone" else "",
+            "says": data["says"] and way != "none",
         }
 
 
@@ -181,7 +209,7 @@ def _email(typed: str) -> str:
         validate.Email()(address)
     except ValidationError:
         address = ""
-    if not (address and address.isascii() and len(address) <= EMAIL_MOST):
+    if not (address and address.isascii() and len(address) <= EMAIL_MOST and not set(address) & _QUOTING):
         raise ValidationError([_l("Please check the e-mail address. It should look like name@example.com.")], "email")
     return address
 

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from geo.periods import Sent, within
@@ -18,15 +19,23 @@ from orders.eligibility import Judgement, doubts
 from orders.models import Order
 
 ROBOT, FAST, NO_EFFORT = "robot", "fast", "no-effort"  # flags of intake
+OFF_LIST = "off-list"  # a flag of one that was asked again, of whose things some cannot be asked for any more
+LOST = "lost"  # a flag of what goes in place of a parcel that never came, if it is not the first
 GROUP, BULK, MOST, OFTEN, LIMIT, PERIOD = "group", "bulk", "most", "often", "limit", "period"  # what triage finds
 QUICKEST = timedelta(seconds=3)  # nobody fills in five pages in less
 CLOCKS_DIFFER = timedelta(seconds=10)  # those of two web machines, at most
+IN_BULK = "A group asks for supplies in bulk. Read the plan, then approve it, in fewer cases too, or decline it."
 FULL_LINES = 3  # items asked for at their limit; fewer is no sign of a group
 SAME_DAY = 3  # requests of one home in one day, this one included
 SAID = {
     ROBOT: "A field that people do not see was filled in. A program may have sent this.",
     FAST: "It was sent within 3 seconds of opening the first page. A program may have sent this.",
     NO_EFFORT: "The small sum that browsers work out was missing or wrong. Browsers without scripts cannot do it.",
+    LOST: (
+        "They say that a parcel never came, and this goes in its place. It is not the first one to go again to that "
+        "address, or for that request, in five weeks. Perhaps the address is wrong, or mail is taken there."
+    ),
+    OFF_LIST: "They asked for the same as before. Off our list by now: {items}. Perhaps something replaces it.",
     GROUP: "The name on it reads like an organization. Groups may be better served by a larger parcel.",
     BULK: "It asks for the most of {count} items at once. It may be for a group.",
     MOST: "It asks for {count} of {item}. One request may have {most}.",
@@ -55,6 +64,7 @@ class Past(NamedTuple):
 
     sent: tuple[Sent, ...] = ()
     same_day: int = 0
+    families: Mapping[str, str] = MappingProxyType({})  # of what was sent: kinds of one thing count as one
 
 
 class Finding(NamedTuple):
@@ -88,7 +98,9 @@ def reads_like_a_group(name: str) -> bool:
 
 def findings(order: Order, name: str, past: Past, today: date) -> list[Finding]:
     """What triage notices once it has opened an order to `name` and looked up what its home asked for before."""
-    found = [Finding(flag, flag, SAID.get(flag, flag)) for flag in order.flags]
+    found = _flagged(order)
+    if is_group(order):
+        return found  # the other signs, and what one home may get, are for people
     if reads_like_a_group(name):
         found.append(Finding(GROUP, GROUP, SAID[GROUP]))
     full = [line for line in order.lines if line.quantity >= line.item.most_per_request > 1]
@@ -98,18 +110,38 @@ def findings(order: Order, name: str, past: Past, today: date) -> list[Finding]:
         found.append(Finding(OFTEN, OFTEN, SAID[OFTEN].format(count=past.same_day + 1)))
     for line in order.lines:
         item = line.item
-        if line.quantity > item.most_per_request:  # the page says so at once, unless the database was away
-            sentence = SAID[MOST].format(count=line.quantity, item=item.name, most=item.most_per_request)
+        alike = [one for one in order.lines if one is line or (item.family and one.item.family == item.family)]
+        units = sum(one.quantity for one in alike)
+        if units > item.most_per_request:  # the page says so at once, unless the database was away
+            sentence = SAID[MOST].format(count=units, item=item.name, most=item.most_per_request)
             found.append(Finding(MOST, f"{MOST} {item.code}", sentence, item.code))
-        found += _over_limit(line.item, line.quantity, past, today)
+        found += _over_limit(item, units, past, today)
     return found
+
+
+def is_group(order: Order) -> bool:
+    """Whether an organisation asks in bulk. Its proof covers that; its door is not covered."""
+    return GROUP in order.flags
+
+
+def off_list(order: Order) -> list[str]:
+    """Names of what an order holds and nobody can ask for any more."""
+    return [line.item.name for line in order.lines if not line.item.requestable]
+
+
+def _flagged(order: Order) -> list[Finding]:
+    said = {**SAID, GROUP: IN_BULK}
+    if OFF_LIST in order.flags:
+        said[OFF_LIST] = said[OFF_LIST].format(items=", ".join(off_list(order)))
+    return [Finding(flag, flag, said.get(flag, flag)) for flag in order.flags]
 
 
 def _over_limit(item: Item, wanted: int, past: Past, today: date) -> list[Finding]:
     if not item.household_most or not item.household_days:
         return []
     days = item.household_days
-    got = sum(one.units for one in within(past.sent, days, today) if one.item == item.code)
+    alike = {code for code, family in past.families.items() if family and family == item.family} | {item.code}
+    got = sum(one.units for one in within(past.sent, days, today) if one.item in alike)
     if got + wanted <= item.household_most:
         return []
     facts = {"units": got, "more": wanted, "item": item.name, "days": days, "most": item.household_most}
@@ -147,6 +179,6 @@ def noted(record: Mapping[str, dict[str, Any]], found: Iterable[Finding]) -> dic
 
 def told(order: Order) -> list[Finding]:
     """What intake and triage noticed about an order that nobody has released it for, each once."""
-    flagged = [Finding(flag, flag, SAID.get(flag, flag)) for flag in order.flags]
+    flagged = _flagged(order)
     kept = [Finding(*one) for decided in (order.decision or {}).values() for one in decided.get("found", ())]
     return unseen(order, dict.fromkeys([*flagged, *kept]))

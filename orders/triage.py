@@ -20,16 +20,18 @@ from geo.periods import Sent
 from geo.places import Place
 from geo.rules import Effect
 from inventory import demand, stock
-from inventory.models import Balance, Fund, Item, Lot, Site
-from orders import household, signals, tampering, workflow
-from orders.allocation import Shelf, plan
+from inventory.models import Site
+from orders import household, signals, substitution, tampering, workflow
+from orders.allocation import Plan, plan
 from orders.authority import Laws
 from orders.eligibility import Judgement, doubts, judge, senders, shown_key
-from orders.identity import Keys, open_person
+from orders.identity import Keys, open_person, prove
 from orders.intake import Person
 from orders.models import WHY_NOT, Line, Order, Status
-from orders.signals import Past
+from orders.signals import Finding, Past
+from orders.sourcing import authorised_sites, barred_funds, shelves
 
+NOTHING = Plan(None, (), {})
 UNCHECKED = "The address could not be checked"  # how a note begins that says so
 
 
@@ -63,7 +65,8 @@ def to_retry(session: Session, today: date, limit: int = 2_000) -> list[int]:
 def settle(session: Session, order: Order, desk: Desk) -> None:
     """Carry one received or waiting order as far as it goes now; the caller commits.
 
-    Ends in allocated, waiting (stock is short) or held (a person decides), and counts its demand once. An order that
+    Ends in allocated, waiting (stock is short) or held (a person decides), and counts its demand once. Where stock is
+    short for one kind of a thing and its person takes another, that one goes: see `substitution`. An order that
     another scheduler or a person has moved on meanwhile is left alone.
     """
     try:
@@ -85,25 +88,68 @@ def settle(session: Session, order: Order, desk: Desk) -> None:
             tampering.tell(session, order, at=desk.now)
         return
     past = household.past_of(session, desk.keys.ring, order, person, desk.today)
+    before = [line.item_id for line in order.lines]
+    substitution.restore(order)
+    found = _weigh(session, order, person, place, desk, past)
+    if not found.note:
+        _count_demand(session, order, found.sites[0])
+        if found.plan.site_id is None and person.substitutes:
+            found = _with_other_kinds(session, order, person, place, desk, past) or found
+    order.ruleset_id = found.judgement.ruleset_id
+    order.decision = signals.noted(found.judgement.record(), found.noticed)
+    if [line.item_id for line in order.lines] != before:
+        prove(order, desk.keys)
+    if found.note:
+        workflow.hold(session, order, note=found.note, at=desk.now)
+    elif found.plan.site_id is None:
+        workflow.wait(session, order, site_id=found.sites[0].id)
+    else:
+        workflow.allocate(session, order, found.plan, at=desk.now)
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """What becomes of an order as its lines are: `note` says why a person decides, `plan` what there is for it."""
+
+    judgement: Judgement
+    noticed: list[Finding]
+    sites: list[Site]
+    note: str
+    plan: Plan
+
+
+def _weigh(session: Session, order: Order, person: Person, place: Place, desk: Desk, past: Past | None) -> Weighed:
     sent = _sent(order, past, place, desk)
     judgement = judge_order(session, order, person, place, desk, sent=sent)
     noticed = signals.findings(order, person.name, past or Past(), desk.today)
     noticed += signals.over_periods(judgement, desk.laws(clock.day_at(desk.now, place.zone)).law.book, sent)
-    order.ruleset_id, order.decision = judgement.ruleset_id, signals.noted(judgement.record(), noticed)
     sites = authorised_sites(session, order, place, judgement)
     note = objection(order, judgement) or ("" if sites else f"No warehouse sends all of this to {order.state}.")
     note = note or " ".join(one.sentence for one in signals.unseen(order, noticed))
     if note:
-        workflow.hold(session, order, note=note, at=desk.now)
-        return
-    _count_demand(session, order, sites[0])
+        return Weighed(judgement, noticed, sites, note, NOTHING)
     wanted = {line.item_id: line.quantity for line in order.lines}
     free = shelves(session, wanted, barred_funds(order, judgement))
     found = plan(wanted, free, site_ids=[site.id for site in sites], state=order.state, today=desk.today)
-    if found.site_id is None:
-        workflow.wait(session, order, site_id=sites[0].id)
-    else:
-        workflow.allocate(session, order, found, at=desk.now)
+    return Weighed(judgement, noticed, sites, "", found)
+
+
+def _with_other_kinds(
+    session: Session, order: Order, person: Person, place: Place, desk: Desk, past: Past | None
+) -> Weighed | None:
+    """The closest kinds of what is short that can go at once, in the order's lines; None if none can, and they stay.
+
+    Each is judged like what was asked for: what a person would have to look at is not sent instead.
+    """
+    with session.no_autoflush:  # the lines are written once, when it is clear what they hold
+        kinds = substitution.kinds(session, order, person.takes_other)
+        for way in substitution.ways([line.item for line in order.lines], kinds):
+            substitution.take(order, way)
+            found = _weigh(session, order, person, place, desk, past)
+            if found.plan.site_id is not None:
+                return found
+        substitution.restore(order)
+    return None
 
 
 def judge_order(
@@ -201,60 +247,6 @@ def _money(order: Order, judgement: Judgement) -> str:
     return (
         f"The money that bought lot {', '.join(sorted(found))} may not pay for this in {order.state}." if found else ""
     )
-
-
-def authorised_sites(session: Session, order: Order, place: Place, judgement: Judgement) -> list[Site]:
-    """Sites that send all of the order's items to its state and may do so, nearest first.
-
-    Where a person has released the order, what the rules leave to a person is no hindrance.
-    """
-    effects = (Effect.ALLOW, Effect.REVIEW, Effect.ASK) if order.released else (Effect.ALLOW,)
-    may, item_ids = judgement.sites(*effects), {line.item_id for line in order.lines}
-    sites = session.scalars(select(Site).options(selectinload(Site.stocked)).order_by(Site.id)).all()
-    fit = {site.code: site for site in sites if site.code in may and site.may_send(item_ids, order.state)}
-    points = [(site.code, site.latitude, site.longitude) for site in fit.values()]
-    return [fit[code] for code in places.nearest(place, points)]
-
-
-def barred_funds(order: Order, judgement: Judgement) -> dict[int, frozenset[str]]:
-    """Item id -> the kinds of money that may not have bought what goes there."""
-    barred: dict[int, frozenset[str]] = {}
-    for line in order.lines:
-        found = [decisions[line.item.code] for decisions in judgement.by_site.values() if line.item.code in decisions]
-        barred[line.item_id] = frozenset(kind for decision in found for kind in decision.not_funds)
-    return barred
-
-
-def shelves(
-    session: Session, item_ids: Mapping[int, int], barred: Mapping[int, frozenset[str]] | None = None
-) -> Sequence[Shelf]:
-    """The free stock of these items, everywhere, of funds that may buy them; held lots are left out.
-
-    `barred` has the kinds of money that may not have bought an item, by item id.
-    """
-    query = (
-        select(Balance, Lot, Fund, Item)
-        .join(Lot, Balance.lot_id == Lot.id)
-        .join(Fund, Lot.fund_id == Fund.id)
-        .join(Item, Lot.item_id == Item.id)
-        .where(Lot.item_id.in_(item_ids), Lot.held.is_(False), Balance.on_hand > Balance.reserved)
-        .execution_options(populate_existing=True)
-    )
-    return [
-        Shelf(
-            balance_id=balance.id,
-            lot_id=lot.id,
-            bin_id=balance.bin_id,
-            site_id=balance.site_id,
-            item_id=lot.item_id,
-            available=balance.available,
-            expires_on=lot.expires_on,
-            send_until=lot.send_until,
-            fund_states=states,
-        )
-        for balance, lot, fund, item in session.execute(query)
-        if (states := fund.serves(item.code)) is not None and fund.kind not in (barred or {}).get(item.id, ())
-    ]
 
 
 def release(session: Session, order: Order, *, reason: str, by: str, at: datetime) -> None:

@@ -93,6 +93,7 @@ def test_every_place_is_loaded_and_loading_again_changes_nothing(session: Sessio
         assert places.find(session, zip_code).counties == counties, zip_code
     for zip_code, zone in ZONES.items():
         assert places.find(session, zip_code).zone == zone, zip_code
+    assert places.find(session, "09012").city == "APO" and "Hollywood" in places.find(session, "90028").names
     _check_every_row(session)
     _check_county_outlines(session)
     _check_ohio_by_its_outline(session)

@@ -1,10 +1,12 @@
 import pytest
+from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
+from distro.languages import speaking
 from geo import places
-from geo.models import County, State, Zip, ZipKind
+from geo.models import County, State, StateKind, Zip, ZipKind
 from geo.places import Place, StateElsewhere, ZipMalformed, ZipUnknown
 from tests.geo.samples import COLUMBUS, FOUR_CORNERS, add_places
 
@@ -28,6 +30,14 @@ def test_a_zip_not_in_use_is_named(session: Session) -> None:
     add_places(session)
     with pytest.raises(ZipUnknown, match="could not find the ZIP code 00000"):
         places.find(session, "00000")
+
+
+def test_the_towns_around_are_those_of_the_same_three_digits(session: Session) -> None:
+    add_places(session)
+    near = {"zip": "43299", "kind": ZipKind.STANDARD, "city": "Bexley", "states": ["OH"], "counties": []}
+    session.add_all([Zip(**near, names=["East Columbus"]), Zip(**{**near, "zip": "43300", "city": "Elsewhere"})])
+    session.flush()
+    assert set(places.cities_around(session, COLUMBUS)) == {COLUMBUS.city, "Bexley", "East Columbus"}
 
 
 def test_a_state_must_be_one_the_zip_may_lie_in() -> None:
@@ -88,6 +98,17 @@ def test_the_nearest_site_comes_first_and_order_stays_without_a_point(session: S
     sites = [("West", 34.0, -118.0), ("East", 40.0, -83.0)]
     assert places.nearest(COLUMBUS, sites) == ["East", "West"]
     assert places.nearest(places.find(session, "09003"), sites) == ["West", "East"]
+
+
+def test_states_stand_by_their_letters_in_the_readers_language(app: Flask, session: Session) -> None:
+    rows = (("MI", "Michigan", "Míchigan"), ("MO", "Missouri", "Misuri"), ("MT", "Montana", "Montana"))
+    session.add_all(State(code=a, name=b, name_es=c, kind=StateKind.STATE) for a, b, c in rows)
+    session.flush()
+    assert [code for _name, code in places.names(session)] == ["MI", "MO", "MT"]
+    with app.app_context(), speaking("es"):
+        named = places.names(session)
+        assert [code for _name, code in named] == ["MI", "MO", "MT"] and named[0][0] == "Míchigan"
+        assert [code for _name, code in sorted(named)] != ["MI", "MO", "MT"], "the control: by bytes"
 
 
 def test_all_places_are_what_is_found_one_by_one_and_have_a_version(session: Session) -> None:

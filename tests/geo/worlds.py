@@ -35,6 +35,7 @@ PRODUCTS = (
     STRIPS,
     Product("syringe-kit", "syringes", parts=((SYRINGE, 10), (Product("cooker"), 2))),
     Product("party-kit", "kits", parts=((Product("pack", parts=((STRIPS, 2), (SYRINGE, 1))), 2), (SYRINGE, 1))),
+    Product("thin-kit", "syringes", parts=((Product("thin", "syringes"), 10),), family="syringe-kit"),
 )
 SELECTORS = (
     *("spray", "strips", "syringe-kit", "party-kit", "syringe", "pack", "form:otc", "class:naloxone", "class:syringes"),
@@ -123,7 +124,7 @@ CHANGES = (_other_areas, _other_trust, _other_products, _other_origins, _other_p
 
 def case(random: Random, world: World) -> Case:
     """Something to decide there."""
-    place, product = random.choice(world.places), random.choices(world.products, (3, 3, 3, 1))[0]
+    place, product = random.choice(world.places), random.choices(world.products, (3, 3, 3, 1, 1))[0]
     origin = random.choice((None, *world.origins))
     return Case(world.law, place, product, origin, TODAY + timedelta(random.randint(-4, 4)))
 
