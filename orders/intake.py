@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -23,8 +23,11 @@ from distro.keys import keylist, sealing
 from distro.keys.keylist import PublicKeys
 from geo.rules import Facts
 from inventory.models import Item
-from orders import codes
-from orders.models import Line, Order, Status
+from orders import codes, replykey
+from orders.models import Door, Line, Order, Status, Tally
+
+LINK = "link"  # the kind of a Tally
+ANY = "*"  # every family, in `Person.substitutes` of an early box
 
 
 class PersonUnreadable(Refusal):
@@ -38,7 +41,14 @@ class Person:
     """What is sealed: who gets the parcel, where, and how they may be reached (both empty: not at all).
 
     `at_least` is the age in years they said they have reached, asked only where a rule needs it; so are `county` (FIPS
-    code; "" if they do not know it) and `agreed`, the keys of the rules whose statement they agreed to.
+    code; "" if they do not know it), `agreed`, the keys of the rules whose statement they agreed to, and `trained`, the
+    trainings they have done. `care_of` is at whose address they get mail, `urbanization` a part of an address in
+    Puerto Rico.
+    `substitutes` has the families of which they take the closest kind, where the kind they asked for is out.
+    `says`: a message may say what it is about. `reply_key` is the public key (hex) that replies are sealed to.
+    `again` stands for all of it where someone asks again with an earlier code, until triage fills it in: that order's
+    number and change token, as `NUMBER:hex`. A group also tells its name and what it plans. `corrected_at` is when the
+    address was last typed anew (ISO 8601): what was typed before that is not believed again.
     """
 
     name: str
@@ -53,23 +63,61 @@ class Person:
     at_least: int | None = None
     county: str | None = None
     agreed: tuple[str, ...] = ()
+    trained: tuple[str, ...] = ()
+    care_of: str = ""
+    urbanization: str = ""
+    untracked: bool = False
+    substitutes: tuple[str, ...] = ()
+    says: bool = False
+    reply_key: str = ""
+    again: str = ""
+    organisation: str = ""
+    plan: str = ""
+    corrected_at: str = ""
 
     @property
     def facts(self) -> Facts:
         """What rules need to know of them."""
-        return Facts(state=self.state, county=self.county, age=self.at_least, attested=frozenset(self.agreed))
+        return Facts(
+            state=self.state,
+            county=self.county,
+            age=self.at_least,
+            attested=frozenset(self.agreed),
+            trained=frozenset(self.trained),
+        )
+
+    def takes_other(self, family: str) -> bool:
+        """Whether another kind of a thing may go to them, by its family."""
+        return bool(family) and (family in self.substitutes or ANY in self.substitutes)
 
     def to_text(self) -> bytes:
-        """As it is sealed: compact JSON, UTF-8."""
-        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":")).encode()
+        """As it is sealed: compact JSON, UTF-8, without what was not told.
+
+        It always fits the first bucket, or a group's the second, so that its length says nothing: lists for which there
+        is no room are cut. Where a statement or a training is missed then, a person decides.
+        """
+        most, told = sealing.MOST[bool(self.organisation)], self
+        for name in ("substitutes", "trained", "agreed"):
+            while len(told._written()) > most and getattr(told, name):
+                told = replace(told, **{name: getattr(told, name)[:-1]})
+        return told._written()
+
+    def _written(self) -> bytes:
+        told = {each.name: getattr(self, each.name) for each in fields(self)}
+        told = {each.name: told[each.name] for each in fields(self) if told[each.name] != each.default}
+        return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
 
     @classmethod
     def from_text(cls, text: bytes) -> "Person":
         """Read what `to_text` wrote. Raises PersonUnreadable, without a word of it."""
         try:
-            person = cls(**json.loads(text))
-            return replace(person, agreed=tuple(person.agreed))
-        except (ValueError, TypeError):
+            told = json.loads(text)
+            if isinstance(told.get("substitutes"), bool):  # one word for all, as it was first written
+                told["substitutes"] = (ANY,) if told["substitutes"] else ()
+            person = cls(**told)
+            agreed, trained, takes = map(tuple, (person.agreed, person.trained, person.substitutes))
+            return replace(person, agreed=agreed, trained=trained, substitutes=takes)
+        except (ValueError, TypeError, AttributeError):
             raise PersonUnreadable from None
 
 
@@ -91,6 +139,8 @@ class SealedRequest:
     flags: tuple[str, ...] = ()
     proof: str = ""  # this and the next: base64
     change_tag: str = ""
+    door: str = Door.WEB
+    via: str = ""  # the code of the link it came by, which is counted and not kept
 
 
 def seal_request(
@@ -102,16 +152,21 @@ def seal_request(
     ruleset_id: int | None,
     decision: dict[str, Any] | None,
     flags: Sequence[str] = (),
+    door: Door = Door.WEB,
+    via: str = "",
     now: datetime,
 ) -> SealedRequest:
     """Seal a checked request to this week's key. `wanted` is units by item code; `flags` say why a person looks at it.
+
+    `via` is the code of the link someone came by.
 
     Raises Unavailable if the week has no valid key: then nothing may be stored.
     """
     uid, day = uuid4(), now.date()
     epoch, public = keylist.today(PublicKeys.of(settings), day)
+    code = codes.code_of(settings.secret_key, nonce)
+    person = replace(person, reply_key=replykey.reply_public(settings.secret_key, code))
     box = sealing.seal(public, epoch, uid, person.to_text())
-    code = codes.claim_code(settings.secret_key, nonce)
     request = SealedRequest(
         uid=str(uid),
         number=codes.new_number(),
@@ -126,6 +181,8 @@ def seal_request(
         decision=decision,
         flags=tuple(flags),
         change_tag=_text(codes.change_tag(codes.change_token(settings.secret_key, code))),
+        door=door,
+        via=via,
     )
     return _proven(settings.secret_key, request)
 
@@ -180,6 +237,7 @@ def store(session: Session, request: SealedRequest, *, secret: str) -> bool:
         try:
             with session.begin_nested():
                 session.add(_order(request, items))
+                _count_link(session, request)
         except IntegrityError:
             if _is_taken(session, Order.nonce_tag, _bytes(request.nonce_tag)):
                 return False
@@ -206,8 +264,19 @@ def _order(request: SealedRequest, items: Mapping[str, int]) -> Order:
         flags=list(request.flags),
         proof=_bytes(request.proof),
         change_tag=_bytes(request.change_tag) or None,
+        door=request.door,
         lines=[Line(item_id=items[code], quantity=units) for code, units in request.wanted.items()],
     )
+
+
+def _count_link(session: Session, request: SealedRequest) -> None:
+    """Let the link it came by be counted, in the month; the scheduler adds it up.
+
+    The number is drawn, so that nothing joins it to the order; its form counts once with it, in one transaction.
+    """
+    if request.via:
+        month = date.fromisoformat(request.received_on).replace(day=1)
+        session.add(Tally(uid=uuid4(), kind=LINK, key=request.via, month=month, number=1))
 
 
 def _is_taken(session: Session, column: InstrumentedAttribute[Any], value: object) -> bool:

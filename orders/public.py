@@ -2,36 +2,58 @@
 
 What was typed travels in hidden fields from page to page. Each page checks all that came before it, so it does not
 matter which way someone got there. Nothing is stored until the last one.
+
+Length: the pages of one request, and every address of the participants' side, are looked for in one place.
 """
+
+from collections.abc import Sequence
+from typing import Any
 
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
 from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
-from distro import clock
-from distro.auth import open_to_all
+from distro import clock, languages
 from distro.config import current_settings
 from distro.db import db
 from distro.errors import Refusal, Unavailable
 from geo import places
 from geo.nearest import arrange, shipped
 from geo.publish import NoRules, is_live
-from orders import codes, draft, effort, intake, lookup, pages, retention, signals, spool
+from inventory.models import Item
+from orders import (
+    again_pages,
+    cards,
+    code_pages,
+    codes,
+    donepage,
+    draft,
+    effort,
+    group_pages,
+    intake,
+    links,
+    lookup,
+    pages,
+    reading_pages,
+    retention,
+    signals,
+    spool,
+    voice_pages,
+    voices,
+    wishes,
+)
 from orders.draft import AskAgain, Draft
-from orders.eligibility import Judgement
+from orders.eligibility import Judgement, needed
 from orders.intake import Person, SealedRequest
-from orders.models import Order
 
 AWAY = (DatabaseError, InterfaceError, PoolExhausted)  # the database is locked, full, damaged, read-only or gone
 NEVER_FITS = (DataError, IntegrityError)  # of those, what would not be stored later either
-ELSEWHERE = "https://www.weather.gov/"
-WRITES = ("done", "cancel", "erase")  # the views here that store something
+# The views here that store something.
+WRITES = ("done", "groups_done", "again", "cancel", "erase", "correct", "lost", "message", "tell", "reversal", "voice")
 
 blueprint = Blueprint("public", __name__)
-open_to_all(blueprint, "en", "es")
 
 
 class NotOpenYet(Refusal):
@@ -49,11 +71,14 @@ class CannotAnswer(Refusal):
 
 
 @blueprint.get("/")
-def start() -> ResponseReturnValue:
-    """What we send, and the two questions that need no name: what, and to which ZIP code."""
+@blueprint.get("/v/<via>")
+def start(via: str = "") -> ResponseReturnValue:
+    """What we send, and the two questions that need no name: what, and to which ZIP code. `via`: a link's code."""
     if not (is_live(db.session()) and draft.requestable(db.session())):
         raise NotOpenYet
-    return pages.show("start", _with_form(Draft()))
+    typed = _with_form(Draft())
+    typed.typed["via"] = links.clean(via)
+    return pages.show("start", typed)
 
 
 @blueprint.post("/")
@@ -66,9 +91,9 @@ def change_need() -> ResponseReturnValue:
 def answer() -> ResponseReturnValue:
     """What can be sent there, item by item, before anyone says who they are."""
     typed = Draft.read(request.form)
-    wanted, zip_code = draft.check_need(typed, most=_limits(), page="start")
+    wanted, zip_code = draft.check_need(typed, items=_items(), page="start")
     place = draft.check_place(db.session(), typed, zip_code, page="start")
-    if typed.typed["state"] not in place.states and not typed.typed["sure"].startswith(place.zip):
+    if typed.typed["state"] not in place.states and not draft.sure_of_state(typed):
         typed.typed["state"] = ""
     return pages.show("answer", typed, place=place, judgement=_judge(typed, wanted, place))
 
@@ -77,7 +102,7 @@ def answer() -> ResponseReturnValue:
 def where() -> ResponseReturnValue:
     """The name and address for the label."""
     typed = Draft.read(request.form)
-    wanted, zip_code = draft.check_need(typed, most=_limits(), page="start")
+    wanted, zip_code = draft.check_need(typed, items=_items(), page="start")
     place = draft.check_place(db.session(), typed, zip_code, page="start")
     _settle(typed, wanted, place)
     return pages.show("where", typed, place=place)
@@ -109,7 +134,7 @@ def done() -> ResponseReturnValue:
     except (codes.FormExpired, codes.FormTampered) as refusal:
         return _form_refused(typed, refusal)
     try:
-        again = _is_stored(nonce)
+        again = donepage.is_stored(nonce)
         if not again:
             again = not intake.store(db.session(), _sealed(typed, nonce), secret=settings.secret_key)
         db.session.commit()
@@ -118,8 +143,8 @@ def done() -> ResponseReturnValue:
         raise
     except AWAY:
         db.session.rollback()
-        spool.keep(settings.spool, _sealed(typed, nonce, tables=False))
-        again = stored = False
+        again = not spool.keep(settings.spool, _sealed(typed, nonce, tables=False))
+        stored = False
     return _show_code(nonce, typed, again=again, tables=stored)
 
 
@@ -128,6 +153,7 @@ def done() -> ResponseReturnValue:
 @blueprint.get("/contact")
 @blueprint.get("/check")
 @blueprint.get("/done")
+@blueprint.get("/tell")
 def begin() -> ResponseReturnValue:
     """A page of the request without what was typed: begin at the start."""
     return redirect(url_for(".start"), 303)
@@ -142,24 +168,44 @@ def privacy() -> ResponseReturnValue:
         after_stopping=retention.KEEP_AFTER_STOPPING.days,
         open_most=retention.OPEN_MOST.days,
         weeks_in_backups=retention.WEEKS_IN_BACKUPS,
+        wishes_kept=wishes.KEPT.days,
+        voices_kept=voices.KEPT.days,
     )
 
 
 @blueprint.get("/leave")
 def leave() -> ResponseReturnValue:
     """Away to a page about the weather; the browser is told to forget this site's pages."""
-    response = redirect(ELSEWHERE, 303)
+    response = redirect(current_settings().leave_url, 303)
     # Not "cookies": these pages set none, and it would sign out staff, and people at other sites of this domain.
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
 
+group_pages.add_to(blueprint)
+blueprint.get("/cards")(reading_pages.cards)
+blueprint.get("/cards/<name>")(reading_pages.card)
+blueprint.get("/cards.pdf")(reading_pages.cards_pdf)
+blueprint.route("/law", methods=["GET", "POST"])(reading_pages.law)
+blueprint.route("/learn", methods=["GET", "POST"])(reading_pages.learn)
+blueprint.get("/safety")(reading_pages.safety)
 blueprint.get("/status")(lookup.ask)
+blueprint.post("/tell")(wishes.tell)
+blueprint.route("/told", methods=["GET", "POST"])(voice_pages.reversal)
+blueprint.route("/voice", methods=["GET", "POST"])(voice_pages.voice)
+blueprint.get("/again")(lookup.need_code)
 blueprint.get("/cancel")(lookup.need_code)
+blueprint.get("/correct")(lookup.need_code)
 blueprint.get("/erase")(lookup.need_code)
+blueprint.get("/lost")(lookup.need_code)
+blueprint.get("/message")(lookup.need_code)
 blueprint.post("/status")(lookup.status)
-blueprint.post("/cancel")(lookup.cancel)
-blueprint.post("/erase")(lookup.erase)
+blueprint.post("/again")(again_pages.again)
+blueprint.post("/cancel")(code_pages.cancel)
+blueprint.post("/correct")(code_pages.correct)
+blueprint.post("/erase")(code_pages.erase)
+blueprint.post("/lost")(code_pages.lost)
+blueprint.post("/message")(code_pages.message)
 
 
 @blueprint.errorhandler(AskAgain)
@@ -181,7 +227,8 @@ def _try_later(problem: Exception) -> ResponseReturnValue:
     """Nothing can be done now: say so, and keep everything typed for another try."""
     db.session.rollback()
     sentence = str(problem if isinstance(problem, Unavailable) else CannotAnswer())
-    besides = [(name, request.form[name]) for name in ("code", "yes", "effort", "more") if name in request.form]
+    names = ("code", "yes", "things", "effort", "more", "text", "wish", "tell", "month", "people", *wishes.FIELDS)
+    besides = [(name, request.form[name]) for name in names if name in request.form]
     kept = Draft.read(request.form).carried() + besides
     help = arrange(shipped(), state=request.form.get("state", ""))  # from no table, since none may answer
     return render_template("public/again.html", sentence=sentence, kept=kept, help=help), 503
@@ -193,26 +240,23 @@ def _only_reads() -> None:
     g.only_reads = (request.endpoint or "").rpartition(".")[2] not in WRITES
 
 
-def _check_so_far(typed: Draft, *, tables: bool = True) -> tuple[dict[str, int], dict[str, str], Judgement | None]:
+def _check_so_far(typed: Draft, *, tables: bool = True) -> tuple[dict[str, int], dict[str, Any], Judgement | None]:
     """What is wanted, the address, and what the rules say; or AskAgain with the page to go back to.
 
     Without `tables` nothing is looked up; triage decides it later.
     """
-    wanted, zip_code = draft.check_need(typed, most=_limits() if tables else None, page="where")
+    wanted, zip_code = draft.check_need(typed, items=_items() if tables else None, page="where")
     address = draft.check_address(typed)
     if not tables:
         return wanted, address, None
     place = draft.check_place(db.session(), typed, zip_code, page="where")
-    draft.check_state(typed, address, place)
+    draft.check_doubts(db.session(), typed, place)
     return wanted, address, _settle(typed, wanted, place)
 
 
 def _settle(typed: Draft, wanted: dict[str, int], place: places.Place) -> Judgement:
     """The decision, once it leaves no question and no item out; else the answer page comes again."""
-    judgement = _judge(typed, wanted, place)
-    if set(draft.lawful(judgement)) != set(wanted):
-        raise AskAgain("answer", place=place, judgement=judgement)
-    return judgement
+    return draft.settle(db.session(), typed, wanted, place, clock.now())
 
 
 def _judge(typed: Draft, wanted: dict[str, int], place: places.Place) -> Judgement:
@@ -225,10 +269,11 @@ def _sealed(typed: Draft, nonce: bytes, *, tables: bool = True) -> SealedRequest
     person = Person(
         **address,
         **draft.check_contact(typed),
-        language=request.blueprint or "en",
+        language=languages.current(),
         at_least=reached,
         county=typed.county,
-        agreed=typed.agreed,
+        **needed(judgement, typed.agreed, cards.done(typed.trained)),
+        substitutes=tuple(draft.other_kinds(db.session(), typed)) if tables else typed.takes,
     )
     return intake.seal_request(
         current_settings(),
@@ -238,6 +283,7 @@ def _sealed(typed: Draft, nonce: bytes, *, tables: bool = True) -> SealedRequest
         ruleset_id=judgement.ruleset_id if judgement else None,
         decision=judgement.record() if judgement else None,
         flags=_flags(typed.typed["form"]),
+        via=links.open_code(db.session(), typed.typed["via"]) if tables else links.clean(typed.typed["via"]),
         now=clock.now(),
     )
 
@@ -259,7 +305,7 @@ def _form_refused(typed: Draft, refusal: Refusal) -> ResponseReturnValue:
     """A form too old or not ours: its code again if it was stored, else the check page with a fresh form."""
     if isinstance(refusal, codes.FormExpired):
         nonce, _made = codes.peek_form(current_settings().secret_key, typed.typed["form"])
-        if _is_stored(nonce):
+        if donepage.is_stored(nonce):
             return _show_code(nonce, typed, again=True)
         typed.typed["form"] = codes.new_form(current_settings().secret_key, signals.made_again(clock.now()))
     else:
@@ -269,20 +315,10 @@ def _form_refused(typed: Draft, refusal: Refusal) -> ResponseReturnValue:
     return pages.show("check", _with_form(typed), status=refusal.status, errors={"request": [str(refusal)]})
 
 
-def _is_stored(nonce: bytes) -> bool:
-    tag = codes.nonce_tag(current_settings().secret_key, nonce)
-    return db.session.scalar(select(Order.id).where(Order.nonce_tag == tag)) is not None
-
-
 def _show_code(nonce: bytes, typed: Draft, *, again: bool, tables: bool = True) -> ResponseReturnValue:
-    code = codes.claim_code(current_settings().secret_key, nonce)
-    return render_template(
-        "public/done.html",
-        code=code,
-        again=again,
-        help=pages.help_near(typed, tables=tables),
-        after_shipping=retention.KEEP_AFTER_SHIPPING.days,
-        after_stopping=retention.KEEP_AFTER_STOPPING.days,
+    lines, state = pages.help_near(typed, tables=tables), typed.typed["state"]
+    return donepage.show(
+        nonce, again=again, state=state, wanted=typed.wanted, takes=typed.takes, help=lines, tables=tables
     )
 
 
@@ -292,5 +328,5 @@ def _with_form(typed: Draft) -> Draft:
     return typed
 
 
-def _limits() -> dict[str, int]:
-    return {item.code: item.most_per_request for item in draft.requestable(db.session())}
+def _items() -> Sequence[Item]:
+    return draft.requestable(db.session())

@@ -17,8 +17,9 @@ log = logging.getLogger(__name__)
 EPOCH = re.compile(r"\d{4}-W\d\d[b-z]?")
 
 
-def keep(spool: Path, request: SealedRequest) -> None:
-    """Write a sealed request to the spool. Raises Unavailable if even that fails: then nothing was taken.
+def keep(spool: Path, request: SealedRequest) -> bool:
+    """Write a sealed request to the spool; False if its form is there already. Raises Unavailable if even that fails:
+    then nothing was taken.
 
     The file is named by the epoch, for when it cannot be read, and by the form's nonce tag, so sending the same form
     again keeps one file.
@@ -26,11 +27,13 @@ def keep(spool: Path, request: SealedRequest) -> None:
     try:
         spool.mkdir(parents=True, exist_ok=True, mode=0o700)
         tag = request.nonce_tag.translate(str.maketrans("+/=", "-_."))
-        if not any(spool.glob(f"*{tag}.json")):
+        new = not any(spool.glob(f"*{tag}.json"))
+        if new:
             write_durably(spool / f"{request.epoch}.{tag}.json", json.dumps(asdict(request)).encode())
     except OSError as problem:
         log.error("spool cannot be written: %s", type(problem).__name__)
         raise Unavailable from None
+    return new
 
 
 def waiting(spool: Path) -> Iterator[tuple[Path, SealedRequest]]:

@@ -17,6 +17,7 @@ OVERHEAD = 48  # bytes: the encapsulated key and the tag
 
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 _LENGTH_BYTES = 2
+MOST = tuple(size - _LENGTH_BYTES for size in BUCKETS)  # bytes of text that fit each
 
 
 class SealBroken(Refusal):

@@ -11,6 +11,18 @@ from werkzeug.test import TestResponse
 from distro import clock
 from orders import effort
 
+PLAN = "Quillplan: we visit about 80 people a week.\nWe hand it out from a van."
+GROUP = {
+    "organisation": "Canary Outreach",
+    "plan": PLAN,
+    "email": "",
+    "phone": "614-555-0123",
+    "name": "Robin Example",
+    "line1": "9 Canary Row",
+    "city": "Sampleton",
+    "state": "OH",
+}
+
 
 class _Fields(HTMLParser):
     """Names and values a browser would send: hidden and text fields, ticked boxes, chosen options."""
@@ -42,6 +54,13 @@ def fields(page: str) -> MultiDict[str, str]:
     return parser.found
 
 
+def but_for_code(answer: TestResponse) -> tuple[int, str, dict[str, str]]:
+    """Status, text and headers of the last page without the claim code, whose words are not equally long."""
+    text, headers = answer.text.replace(code_in(answer), ""), dict(answer.headers)
+    headers["Content-Length"] = str(int(headers["Content-Length"]) - len(answer.text) + len(text))
+    return answer.status_code, text, headers
+
+
 def filled(client: FlaskClient, **changes: str) -> dict[str, object]:
     """A whole request by Robin Example on a form a minute old, ready for `/done`; `changes` win."""
     with clock.at(clock.now() - timedelta(minutes=1)):
@@ -58,6 +77,14 @@ def filled(client: FlaskClient, **changes: str) -> dict[str, object]:
         "contact": "none",
         **changes,
     }
+
+
+def filled_group(client: FlaskClient, **changes: object) -> dict[str, object]:
+    """Everything that the check page of a group sends, for two cases on a form a minute old; `changes` win."""
+    with clock.at(clock.now() - timedelta(minutes=1)):
+        form = fields(client.get("/groups").text)["form"]
+    need = {"form": form, "item": ["naloxone-nasal"], "many-naloxone-nasal": "2", "zip": "43215"}
+    return {**need, **GROUP, **changes}
 
 
 def code_in(answer: TestResponse) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from distro import clock, jobs
 from distro.config import Settings
 from distro.db import db
-from orders import spool
+from orders import codes, spool
 from orders.models import Order, Status
 from tests.depot import Depot
 from tests.orders.forms import code_in, fields, filled
@@ -26,6 +26,10 @@ def test_sending_twice_stores_one_order_and_shows_the_same_code(client: FlaskCli
     assert first.status_code == second.status_code == 200
     assert code_in(first) == code_in(second)
     assert "sent more than once" in second.text and "sent more than once" not in first.text
+    assert "the first one counts" in second.text and "Did you change the address since?" in second.text
+    correct = second.text.split('action="/correct"')[1].split("</form>")[0]
+    assert f'name="code" value="{code_in(first)}"' in correct
+    assert "Where should it go instead?" in client.post("/correct", data={"code": code_in(first)}).text
     assert len(depot.session.scalars(select(Order)).all()) == 1
 
 
@@ -33,7 +37,8 @@ def test_going_back_and_sending_again_keeps_one_order(client: FlaskClient, depot
     form = filled(client)
     code = code_in(client.post("/done", data=form))
     page = client.post("/check", data=form)
-    assert code_in(client.post("/es/done", data=fields(page.text))) == code
+    spanish = code_in(client.post("/es/done", data=fields(page.text)))
+    assert spanish != code and codes.clean_code(spanish) == codes.clean_code(code)
     assert len(depot.session.scalars(select(Order)).all()) == 1
 
 
@@ -83,6 +88,9 @@ def test_with_the_database_locked_the_request_is_spooled_and_has_the_same_code(
     assert b"Robin" not in kept[0].read_bytes()
     news = client.post("/status", data={"code": code_in(first)})
     assert news.status_code == 200 and "We have your request" in news.text
+    for path in ("/cancel", "/erase", "/correct", "/message", "/lost"):
+        soon = client.post(path, data={"code": code_in(first)})
+        assert soon.status_code == 409 and "still storing it" in soon.text and "may have been erased" not in soon.text
     assert code_in(client.post("/done", data=form)) == code_in(first)  # the database is back
     assert len(depot.session.scalars(select(Order)).all()) == 1
 
