@@ -6,10 +6,12 @@ the record has its line before the box is opened. docs/decisions/0008-who-saw-wh
 
 import hashlib
 import hmac
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from sqlalchemy import func, select
@@ -21,16 +23,20 @@ from distro.audit import AuditEntry
 from distro.config import Settings
 from distro.errors import Refusal
 from distro.keys import keyring, sealing
-from distro.keys.keyring import Keyring
+from distro.keys.keyring import KeyGone, Keyring
 from distro.keys.sealing import SealBroken
 from orders import tampering, workflow
-from orders.intake import Person, proof_of
-from orders.models import Order
+from orders.intake import Person, PersonUnreadable, proof_of
+from orders.models import Order, Remark
+from orders.voices import document_of
+from orders.words import Words
 
 # Actions in the record: the subject is the order, the reason begins with the task.
 VIEW = "open address"
 FAILED = "open address failed"  # the box did not open, so nobody saw it
 REFUSED = "open address refused"  # too many in an hour or a day
+READ = "read letter"  # what somebody wrote to us was opened, and no address; it counts towards the same limits
+HEARD = "read remark"  # the same of what was written without a code
 MOST_AN_HOUR = 120
 MOST_A_DAY = 600
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -54,6 +60,9 @@ class Task(StrEnum):
     LOOK = "look"
     EDIT = "edit"
     CARRIER = "carrier file"
+    LETTER = "letter"
+    PLAN = "plan"
+    REMARK = "remark"
 
 
 @dataclass(frozen=True)
@@ -96,6 +105,17 @@ def open_person(order: Order, keys: Keys) -> Person:
     return Person.from_text(keyring.open_box(keys.ring, order.epoch, order.uid, order.sealed))
 
 
+def open_words(keys: Keys, words: Words) -> dict[str, Any]:
+    """What was sealed by itself. Raises KeyGone, SealBroken or PersonUnreadable."""
+    try:
+        said = json.loads(keyring.open_box(keys.ring, words.epoch, words.uid, words.box))
+    except ValueError:
+        raise PersonUnreadable from None
+    if not isinstance(said, dict):
+        raise PersonUnreadable
+    return said
+
+
 def seal_anew(order: Order, text: bytes, epoch: str, public: X25519PublicKey) -> None:
     """Put another box into an order's row: `text`, sealed to the key of `epoch`. Its proof is wrong until `prove`."""
     order.epoch, order.sealed = epoch, sealing.seal(public, epoch, order.uid, text)
@@ -123,7 +143,7 @@ def view_all(
     over = _over_limit(session, by, len(orders), at)
     if over is not None:
         session.rollback()
-        _note_refusal(session, orders, over, task=task, by=by, at=at)
+        _note_refusal(session, orders[0].document, len(orders), over, task=task, by=by, at=at)
         session.commit()
         raise over
     for order in orders:
@@ -146,9 +166,55 @@ def view_all(
     return people
 
 
+def view_letters(
+    session: Session, order: Order, letters: Sequence[Words], keys: Keys, *, by: str, at: datetime
+) -> list[dict[str, Any] | None]:
+    """Show what somebody wrote about an order to the member of staff `by`; no address. None: it cannot be opened.
+
+    The record has a line for each, committed before the first is opened, as with `view_all`. Raises TooManyViews.
+    """
+    return _view_words(session, order.document, letters, keys, action=READ, task=Task.LETTER, by=by, at=at)
+
+
+def view_remark(session: Session, remark: Remark, keys: Keys, *, by: str, at: datetime) -> dict[str, Any] | None:
+    """Show what somebody wrote without a code to the member of staff `by`; as `view_letters`."""
+    box = Words(remark.uid, remark.epoch, remark.sealed)
+    return _view_words(session, document_of(remark), [box], keys, action=HEARD, task=Task.REMARK, by=by, at=at)[0]
+
+
+def _view_words(
+    session: Session,
+    subject: str,
+    boxes: Sequence[Words],
+    keys: Keys,
+    *,
+    action: str,
+    task: Task,
+    by: str,
+    at: datetime,
+) -> list[dict[str, Any] | None]:
+    over = _over_limit(session, by, len(boxes), at)
+    if over is not None:
+        session.rollback()
+        _note_refusal(session, subject, len(boxes), over, task=task, by=by, at=at)
+        session.commit()
+        raise over
+    for _ in boxes:
+        audit.record(session, actor=by, action=action, subject=subject, reason=task, at=at)
+    session.commit()
+    said: list[dict[str, Any] | None] = []
+    for box in boxes:
+        try:
+            said.append(open_words(keys, box))
+        except (KeyGone, SealBroken, PersonUnreadable):
+            said.append(None)
+    return said
+
+
 def views_since(session: Session, by: str, since: datetime) -> int:
-    """How many addresses someone has opened from an instant on; read from their lines since then alone."""
-    query = select(func.count()).where(AuditEntry.actor == by, AuditEntry.at >= since, AuditEntry.action == VIEW)
+    """How many addresses, letters and remarks someone has opened from an instant on; from their lines since then."""
+    seen = AuditEntry.action.in_((VIEW, READ, HEARD))
+    query = select(func.count()).where(AuditEntry.actor == by, AuditEntry.at >= since, seen)
     return session.scalar(query) or 0
 
 
@@ -164,16 +230,16 @@ def _over_limit(session: Session, by: str, more: int, at: datetime) -> TooManyVi
 
 
 def _note_refusal(
-    session: Session, orders: Sequence[Order], over: TooManyViews, *, task: Task, by: str, at: datetime
+    session: Session, subject: str, more: int, over: TooManyViews, *, task: Task, by: str, at: datetime
 ) -> None:
-    """One line in the record, for the first of the orders, and to the admins one mail an hour about each person."""
+    """One line in the record, for the first that was asked for, and to the admins a mail an hour about each person."""
     span, most = over.facts["span"], over.facts["most"]
     audit.record(
         session,
         actor=by,
         action=REFUSED,
-        subject=orders[0].document,
-        reason=f"{task}: {len(orders)} more would pass {most} in the last {span}",
+        subject=subject,
+        reason=f"{task}: {more} more would pass {most} in the last {span}",
         at=at,
     )
     named = hashlib.sha256(by.encode()).hexdigest()[:24]

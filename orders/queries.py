@@ -1,6 +1,7 @@
 """Reads that more than one page or command needs."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Select, func, select
@@ -8,15 +9,16 @@ from sqlalchemy.orm import Session, joinedload, load_only, selectinload, undefer
 
 from distro.clock import week_of
 from distro.errors import NotFound
-from inventory.models import Balance
+from inventory.models import Balance, Item, KitComponent
 from orders import codes
-from orders.models import RESERVING, Allocation, Line, Order, Status
+from orders.models import RESERVING, Allocation, Door, Line, Order, Reply, Status
 from orders.scope import EVERYTHING, Scope
 
 LISTED = 200  # orders on a page
 _TOLD = load_only(  # the public role may read no other column of an order
     *(Order.id, Order.code_tag, Order.erased_on),
     *(Order.status, Order.why_not, Order.state, Order.received_on, Order.closed_on),
+    *(Order.number, Order.lost_on),
     raiseload=True,
 )
 TO_PACK = (Status.ALLOCATED, Status.PICKING, Status.PACKED)
@@ -24,7 +26,7 @@ TO_PACK = (Status.ALLOCATED, Status.PICKING, Status.PACKED)
 
 def by_code(session: Session, secrets: tuple[str, ...], typed: str) -> Order:
     """The order a claim code stands for. Raises CodeUnknown, one answer for every wrong code."""
-    tags = codes.code_tags(secrets, codes.clean_code(typed))
+    tags = codes.code_tags(secrets, typed)
     order = session.scalar(select(Order).where(Order.code_tag.in_(tags)))
     if order is None:
         raise codes.CodeUnknown
@@ -38,6 +40,16 @@ def told_of(session: Session, tags: Sequence[bytes]) -> Order | None:
     """
     query = select(Order).where(Order.code_tag.in_(tags), Order.erased_on.is_(None))
     return session.scalar(query.options(_TOLD))
+
+
+def is_resent(session: Session, order: Order) -> bool:
+    """Whether this order goes in place of one that never came."""
+    return session.scalar(select(Order.id).where(Order.resent_as_id == order.id)) is not None
+
+
+def replies(session: Session, order: Order) -> Sequence[Reply]:
+    """What the program wrote to whoever has the code of an order, oldest first; each sealed."""
+    return session.scalars(select(Reply).where(Reply.order_id == order.id).order_by(Reply.id)).all()
 
 
 def boxes(after: int, most: int) -> Select[Order]:
@@ -80,6 +92,13 @@ def count_by_status(session: Session, scope: Scope = EVERYTHING) -> dict[Status,
     return {row.status: row.orders for row in found}
 
 
+def by_door(session: Session, since: date, scope: Scope = EVERYTHING) -> dict[Door, int]:
+    """How many requests of a scope came by each way from a day on, in the order of `Door`."""
+    query = select(Order.door, func.count().label("orders")).where(Order.received_on >= since).group_by(Order.door)
+    found = {row.door: row.orders for row in session.execute(scope.narrowed(query))}
+    return {door: found[door] for door in Door if door in found}
+
+
 def promises_astray(session: Session) -> list[str]:
     """Balances whose promised units are not those of the orders being packed, named by lot and bin."""
     promised = (
@@ -112,3 +131,11 @@ def rows(session: Session, *, limit: int = 100) -> list[dict[str, Any]]:
         }
         for order in session.scalars(query)
     ]
+
+
+def codes_in(session: Session, order: Order) -> set[str]:
+    """What a box holds, for what goes in with it: codes of its items, of their families, and of the parts of kits."""
+    items = [line.item for line in order.lines]
+    parts = select(Item.code).join(KitComponent, KitComponent.component_id == Item.id)
+    inside = session.scalars(parts.where(KitComponent.kit_id.in_([item.id for item in items])))
+    return {*(item.code for item in items), *(item.family for item in items if item.family), *inside}

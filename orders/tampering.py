@@ -17,6 +17,7 @@ from orders.models import Order
 log = logging.getLogger(__name__)
 TAMPERED = "seal broken"  # this and the next: actions in the audit record; their subject is the order
 RELEASE = "release"
+LETTER = "a letter"  # the reason, where it is a letter and not the order
 DAY = timedelta(days=1)
 
 
@@ -40,6 +41,22 @@ def tell(session: Session, order: Order, *, at: datetime) -> None:
     )
 
 
+def tell_of_letter(session: Session, order: Order, *, at: datetime) -> None:
+    """The same of a letter under this order that is not what the scheduler took for it. It was not opened."""
+    if _is_told(session, order, at, letter=True):
+        return
+    log.error("%s: a letter of it is not what came with its code", order.document)
+    if slots.claim(session, "tampered letter", slots.slot_of(at, int(DAY.total_seconds()))):
+        body = (
+            f"A letter under {order.document} did not come with its code: somebody or something moved, changed or "
+            "wrote it in the database. It was not opened. Perhaps it is not the only one.\n\n"
+            "Look who can write to the database, and see the audit record (`seal broken`). docs/keys.md has the "
+            "steps, under Tampering.\n"
+        )
+        admins.tell(session, subject="A letter was tampered with", body=body, at=at)
+    audit.record(session, actor="system", action=TAMPERED, subject=order.document, reason=LETTER, at=at)
+
+
 @contextmanager
 def told(session: Session) -> Iterator[None]:
     """A step that finds an order tampered with is refused, but what the record and the admins were told is kept."""
@@ -57,7 +74,8 @@ def require_release(session: Session, order: Order) -> None:
         raise SealBroken
 
 
-def _is_told(session: Session, order: Order, at: datetime) -> bool:
+def _is_told(session: Session, order: Order, at: datetime, *, letter: bool = False) -> bool:
     """Whether the record has a line of the last day; a line from the future, after a wrong clock, keeps none away."""
     query = select(AuditEntry.id).where(AuditEntry.action == TAMPERED, AuditEntry.subject == order.document)
+    query = query.where(AuditEntry.reason == LETTER if letter else AuditEntry.reason != LETTER)
     return session.scalar(query.where(AuditEntry.at > at - DAY, AuditEntry.at <= at).limit(1)) is not None

@@ -2,19 +2,24 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, func, select
+from sqlalchemy import event, func, insert, select
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from distro import clock, jobs
 from distro.audit import AuditEntry
+from distro.config import Settings
 from distro.db import db
+from distro.keys.keylist import Unavailable
 from distro.outbox import Message
 from inventory.models import Movement
-from orders import codes, instructions, workflow
+from orders import codes, following, instructions, workflow
 from orders.models import Instruction, Order, Status
 from tests.depot import Depot
 
@@ -49,7 +54,7 @@ def test_erasing_takes_the_address_and_stops_an_open_order(client: FlaskClient, 
     [
         ("", "cancel", "We are stopping it now. Look again in a minute."),
         ("", "erase", "We are erasing your address now. Look again in a minute."),
-        ("/es", "cancel", "La estamos deteniendo."),
+        ("/es", "cancel", "Estamos cancelando su pedido."),
         ("/es", "erase", "Estamos borrando su dirección."),
     ],
 )
@@ -92,9 +97,9 @@ def test_an_erasure_that_meets_a_label_is_done_when_the_parcel_has_left(
     workflow.note_label(depot.session, order, at=clock.now())
     depot.session.commit()
     (waits,) = depot.session.scalars(select(Instruction.id)).all()
-    assert list(instructions.waiting(depot.session)) == []
+    assert list(following.waiting(depot.session)) == []
     if race:  # the label came after the list was read
-        monkeypatch.setattr(instructions, "waiting", lambda session: [waits])
+        monkeypatch.setattr(following, "waiting", lambda session, tried: [] if tried else [waits])
     follow(depot)
     monkeypatch.undo()
     assert order.status == Status.PACKED and order.sealed is not None and count(depot, Instruction) == 1
@@ -181,6 +186,32 @@ def test_one_that_breaks_does_not_stop_the_others(
     monkeypatch.undo()
     follow(depot)
     assert first.status == Status.CANCELLED
+
+
+def test_what_cannot_be_done_now_keeps_nothing_away(
+    client: FlaskClient, depot: Depot, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """More than are tried at once wait for a key; behind them stand an erasure, and what fails with nothing."""
+    stuck, other = depot.request(nonce=NONCE[::-1]), depot.request(nonce=NONCE)
+    stuck.status, stuck.closed_on = Status.SHIPPED, clock.today() - timedelta(days=20)
+    token = codes.change_token(depot.settings.secret_key, depot.code_of(NONCE[::-1]))
+    row = {"order_id": stuck.id, "kind": "lost", "token": token, "asked_at": clock.now()}
+    many = following.AT_ONCE + 1
+    depot.session.execute(insert(Instruction), [row | {"uid": UUID(int=number)} for number in range(1, many + 1)])
+    depot.session.commit()
+    press(client, depot, "erase")
+    carry_out, tried = following.carry_out, []
+
+    def without_a_key(session: Session, instruction_id: int, settings: Settings, **when: datetime) -> object:
+        tried.append(session.get_one(Instruction, instruction_id).kind)
+        if tried[-1] == "lost":
+            raise Unavailable
+        return carry_out(session, instruction_id, settings, **when)
+
+    monkeypatch.setattr(following, "carry_out", without_a_key)
+    follow(depot)
+    assert tried == ["erase", *["lost"] * many] and other.sealed is None
+    assert count(depot, Instruction) == many
 
 
 def test_it_is_early_enough_until_the_label(depot: Depot) -> None:

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -9,25 +10,61 @@ from sqlalchemy.orm import Session
 
 from distro import clock, jobs
 from distro.db import db
-from orders import codes, retention, triage, workflow
-from orders.lookup import _NEWS, WRONG_CODES_A_MINUTE, Bucket
-from orders.models import Status
+from orders import codes, codewords, donepage, replykey, retention, triage, workflow
+from orders.identity import open_person
+from orders.lookup import WRONG_CODES_A_MINUTE, Bucket
+from orders.models import FINAL, Status
+from orders.newswords import NEWS, NEXT
+from orders.shipping_estimate import Days
 from tests.depot import Depot
 
 NONCE = b"0123456789abcdef"
-WRONG = "7K3M-9QXA-2B4C-5D6E-0"
+WRONG = "able able able able able"
+WRONG_LETTERS = "7K3M-9QXA-2B4C-5D6E-0"  # as codes were before they were words
 
 
 def test_a_code_shows_how_far_a_request_is_and_nothing_else(client: FlaskClient, depot: Depot) -> None:
     depot.request(nonce=NONCE)
-    page = client.post("/status", data={"code": depot.code_of(NONCE).lower().replace("-", " ")})
+    page = client.post("/status", data={"code": depot.code_of(NONCE).upper().replace(" ", "-")})
     assert page.status_code == 200 and "are getting it ready." in page.text and "week of" in page.text
     for secret in ("Robin", "Sample St", "Sampleton", "43215", "Ohio", "aloxone nasal"):
         assert secret not in page.text
 
 
 def test_every_step_has_its_words() -> None:
-    assert set(_NEWS) == set(Status)
+    assert set(NEWS) == set(NEXT) == set(Status)
+
+
+def test_each_step_offers_what_fits_and_no_more(client: FlaskClient, depot: Depot) -> None:
+    order = depot.request(nonce=NONCE)
+    early, late = {"correct", "message", "cancel", "erase"}, {"again", "message", "erase"}
+    found = {}
+    for step in Status:
+        order.status, order.closed_on = step, clock.today() if step in FINAL else None
+        depot.session.commit()
+        page = client.post("/status", data={"code": depot.code_of(NONCE)}).text
+        found[step] = set(re.findall(r'formaction="/(\w+)"', page))
+        assert str(NEXT[step]) in page and ("erased in the week" in page) is (step in FINAL)
+    packed = early - {"cancel"}
+    assert found == {step: late if step in FINAL else packed if step is Status.PACKED else early for step in Status}
+
+
+def test_the_estimate_is_that_of_its_day_whatever_a_person_decides(
+    client: FlaskClient, depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(donepage, "ships_in", lambda _state: Days(3, 6))
+    order = depot.request(nonce=NONCE)
+    pages, start = set(), clock.now()
+    for step in Status.RECEIVED, Status.HELD, Status.ALLOCATED, Status.PICKING:
+        order.status = step
+        depot.session.commit()
+        pages.add(client.post("/status", data={"code": depot.code_of(NONCE)}).text)
+    (page,) = pages
+    assert "It ships in about 3 to 6 days." in page
+    for days, told in ((2, "about 1 to 4 days"), (5, "about 1 to 2 days"), (6, "")):
+        with clock.at(start + timedelta(days=days)):
+            page = client.post("/status", data={"code": depot.code_of(NONCE)}).text
+            assert told in page and ("It ships" in page) is bool(told)
 
 
 @pytest.mark.parametrize("path", ["/status", "/es/status"])
@@ -67,19 +104,42 @@ def test_every_wrong_code_gets_the_same_answer(app: Flask, client: FlaskClient, 
     erased = depot.request(nonce=NONCE)
     retention.erase(depot.session, erased, at=clock.now())
     depot.request(nonce=NONCE[::-1])
-    typed = [depot.code_of(NONCE), WRONG, foreign_code(), "nonsense", "", "😀", "x" * 10_000]
+    typed = [depot.code_of(NONCE), WRONG, WRONG_LETTERS, foreign_code(), "", "😀", "x" * 10_000]
     for path in ("/status", "/cancel", "/erase", "/es/status"):
         seen = {answer_to(client, path, code) for code in typed}
         assert len(seen) == 1, path
         (_page, status, headers, statements) = seen.pop()
         assert status == 404 and "Set-Cookie" not in headers
-        assert len([statement for statement in statements if "code_tag" in statement]) == 1
+        looked = [statement for statement in statements if "code_tag" in statement]
+        assert len(looked) == (2 if path.endswith("/status") else 1), "there the recall notices too, for every code"
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("apple river lemon copper", "The code has 5 words. You wrote 4."),
+        ("1. apple 2. river", "The code has 5 words. You wrote 2."),
+        ("apple river lemon copper garden", "Please check each word"),
+        ("apple river lemon copper garden wheel", "Please check each word"),
+        ("", "Please check each word"),
+        (WRONG_LETTERS, "Please check each word"),
+    ],
+)
+def test_a_word_too_few_is_told_by_what_was_typed_alone(
+    client: FlaskClient, depot: Depot, typed: str, words: str
+) -> None:
+    depot.request(nonce=NONCE)
+    answer = client.post("/status", data={"code": typed})
+    assert answer.status_code == 404 and words in answer.text
+    part = " ".join(depot.code_of(NONCE).split()[:4])  # control: four words of a code that is known are like any four
+    assert "You wrote 4." in client.post("/status", data={"code": part}).text
 
 
 def test_codes_of_one_length_get_answers_of_one_length(client: FlaskClient, depot: Depot) -> None:
     erased = depot.request(nonce=NONCE)
     retention.erase(depot.session, erased, at=clock.now())
-    answers = [client.post("/status", data={"code": code}) for code in (depot.code_of(NONCE), WRONG, foreign_code())]
+    typed = [code.ljust(60) for code in (depot.code_of(NONCE), WRONG, WRONG_LETTERS, foreign_code())]
+    answers = [client.post("/status", data={"code": code}) for code in typed]
     assert len({answer.headers["Content-Length"] for answer in answers}) == 1
 
 
@@ -92,6 +152,36 @@ def test_control_a_right_code_is_told_apart(client: FlaskClient, depot: Depot) -
 def foreign_code() -> str:
     """A code that another installation gave."""
     return codes.claim_code("the secret of another installation", NONCE)
+
+
+def test_four_letters_of_each_word_are_enough_in_whatever_language(client: FlaskClient, depot: Depot) -> None:
+    """Also where they begin words of both: then each reading is tried, and what is asked for goes to the one that
+    fits. As many tags are looked up for these as for any other."""
+    nonce, short = shared_nonce(depot)
+    assert len(codes.readings(short)) == 2
+    for prefix in "", "/es":
+        assert answer_to(client, f"{prefix}/status", short)[1] == 404
+    order = depot.request(nonce=nonce)
+    key = replykey.reply_public(depot.settings.secret_key, codes.code_of(depot.settings.secret_key, nonce))
+    assert open_person(order, depot.keys).reply_key == key
+    assert client.post("/cancel", data={"code": short, "yes": "1"}).status_code == 200
+    jobs.follow_instructions(depot.session, depot.settings)
+    depot.session.expire_all()
+    assert order.status == Status.CANCELLED
+    secrets = (depot.settings.secret_key,)
+    assert {len(codes.code_tags(secrets, typed)) for typed in (short, depot.code_of(NONCE), WRONG_LETTERS, "x")} == {2}
+
+
+def shared_nonce(depot: Depot) -> tuple[bytes, str]:
+    """A form whose Spanish words all begin like English ones do too, and those beginnings."""
+    begun = {codewords.plain(word)[:4] for word in codewords.words("en")}
+    for number in range(200_000):
+        nonce = number.to_bytes(16, "big")
+        said = codes.claim_code(depot.settings.secret_key, nonce, "es").split()
+        short = [codewords.plain(word)[:4] for word in said]
+        if begun.issuperset(short) and all(len(word) == 4 for word in short):
+            return nonce, " ".join(short)
+    raise LookupError
 
 
 Answer = tuple[str, int, str, tuple[str, ...]]
