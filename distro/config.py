@@ -1,6 +1,7 @@
 """Settings, read once from the environment. Any NAME may be given as NAME_FILE, a file that holds it."""
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,7 +13,11 @@ from flask import current_app
 from distro.errors import SettingWrong
 from distro.files import own_secret
 
-STAFF_ONLY = ("KEYRING_SECRET", "KEYRING_SECRET_COMMAND", "KEYRING_COPY", "STAFF_SECRET_KEY", "OIDC_CLIENT_SECRET")
+STAFF_ONLY = (
+    *("KEYRING_SECRET", "KEYRING_SECRET_COMMAND", "KEYRING_COPY", "STAFF_SECRET_KEY"),
+    *("OIDC_CLIENT_SECRET", "SMS_SECRET"),
+)
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 OURS = (*STAFF_ONLY, "SECRET_KEY", "SECRET_KEY_OLD", "DATABASE_URL")  # no command that we start needs to know
 
 
@@ -37,6 +42,12 @@ class Settings:
     smtp_port: int = 25
     smtp_tls: str = ""  # starttls, tls or none; empty: starttls, but on this machine none
     mail_from: str = "supplies@localhost"
+    participant_mail_from: str = ""  # whom participants' mails come from; empty: the bare address of mail_from
+    sms_provider: str = ""  # who sends text messages; empty: nobody does
+    sms_url: str = "https://api.twilio.com"
+    sms_from: str = ""  # our number there, as +16145550100
+    sms_account: str = ""
+    sms_secret: str = field(default="", repr=False)
     demo: bool = False
     https: bool = False
     public_url: str = ""  # such as https://supplies.example.org; its host answers the participants' pages alone
@@ -47,6 +58,8 @@ class Settings:
     keyring_command: str = field(default="", repr=False)
     effort_bits: int = 0  # of the small proof of work on the check page; 0: off
     root_key: str = ""
+    leave_url: str = "https://www.weather.gov/"  # where "Leave this site" leads: a page that says nothing of us
+    translations: Path | None = None  # catalogs of further languages: docs/translate.md
     staff_key: str = field(default="", repr=False)
     anchor_file: Path | None = None
     oidc_issuer: str = ""
@@ -79,6 +92,7 @@ class Settings:
             "smtp_port": _read_number(env, "SMTP_PORT", 25, 1, 65_535),
             "smtp_tls": _read_choice(env, "SMTP_TLS", ("starttls", "tls", "none")),
             "mail_from": _read(env, "MAIL_FROM", "supplies@localhost"),
+            "sms_provider": _read_choice(env, "SMS_PROVIDER", ("none", "twilio")).removeprefix("none"),
             "demo": _read(env, "DISTRO_DEMO", "1" if demo_mark.exists() else "") == "1",
             "https": _read(env, "DISTRO_HTTPS", "") == "1",
             "public_url": _read_url(env, "PUBLIC_URL"),
@@ -86,15 +100,28 @@ class Settings:
             "proxies": _read_number(env, "DISTRO_PROXIES", 0, 0, 9),
             "effort_bits": _read_number(env, "EFFORT_BITS", 0, 0, 22),
             "root_key": _read(env, "ROOT_KEY", ""),
+            "leave_url": _read_secure_url(env, "LEAVE_URL", "https://www.weather.gov/"),
+            "translations": _read_path(env, "TRANSLATIONS"),
         }
         if overrides.get("surface", surface) is not Surface.PUBLIC:
             values |= _read_staff(env, instance)
+            values |= _read_messages(env, texts=bool(values["sms_provider"]))
         return cls(**{**values, **overrides})  # type: ignore[arg-type]
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """The secrets whose codes are believed, the present one first; what is new is made under that."""
         return (self.secret_key, self.secret_key_old) if self.secret_key_old else (self.secret_key,)
+
+    @property
+    def can_mail(self) -> bool:
+        """Whether participants can get mail, so that pages may offer it."""
+        return bool(self.smtp_host)
+
+    @property
+    def can_text(self) -> bool:
+        """Whether participants can get text messages."""
+        return bool(self.sms_provider)
 
     @property
     def keyring(self) -> Path:
@@ -149,19 +176,42 @@ def _read(env: Mapping[str, str], name: str, default: str) -> str:
     return env.get(name, default)
 
 
+def _read_path(env: Mapping[str, str], name: str) -> Path | None:
+    typed = _read(env, name, "")
+    return Path(typed).resolve() if typed else None
+
+
 def _read_staff(env: Mapping[str, str], instance: Path) -> dict[str, object]:
     """What only staff processes need."""
-    copy, anchor = _read(env, "KEYRING_COPY", ""), _read(env, "AUDIT_ANCHOR_FILE", "")
     return {
-        "keyring_copy": Path(copy).resolve() if copy else None,
+        "keyring_copy": _read_path(env, "KEYRING_COPY"),
         "keyring_secret": _read(env, "KEYRING_SECRET", ""),
         "keyring_command": _read(env, "KEYRING_SECRET_COMMAND", ""),
         "staff_key": _read(env, "STAFF_SECRET_KEY", "") or own_secret(instance / "staff-secret.key"),
-        "anchor_file": Path(anchor).resolve() if anchor else None,
+        "anchor_file": _read_path(env, "AUDIT_ANCHOR_FILE"),
         "oidc_issuer": _read_url(env, "OIDC_ISSUER"),
         "oidc_client_id": _read(env, "OIDC_CLIENT_ID", ""),
         "oidc_client_secret": _read(env, "OIDC_CLIENT_SECRET", ""),
     }
+
+
+def _read_messages(env: Mapping[str, str], *, texts: bool) -> dict[str, object]:
+    """What sends messages to participants. Raises SettingWrong where a provider of texts cannot be used."""
+    read = {
+        "participant_mail_from": _read(env, "PARTICIPANT_MAIL_FROM", ""),
+        "sms_url": _read_url(env, "SMS_URL") or "https://api.twilio.com",
+        "sms_from": _read(env, "SMS_FROM", ""),
+        "sms_account": _read(env, "SMS_ACCOUNT", ""),
+        "sms_secret": _read(env, "SMS_SECRET", ""),
+    }
+    if texts:
+        for name in ("sms_from", "sms_account", "sms_secret"):
+            if not read[name]:
+                raise SettingWrong(name=name.upper(), problem="SMS_PROVIDER needs it, see docs/messages.md")
+        whole = urlsplit(read["sms_url"])
+        if whole.scheme != "https" and whole.hostname not in LOOPBACK:
+            raise SettingWrong(name="SMS_URL", problem="use https, since numbers go there")
+    return dict(read)
 
 
 def _read_number(env: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
@@ -182,4 +232,11 @@ def _read_url(env: Mapping[str, str], name: str) -> str:
     typed = _read(env, name, "").rstrip("/")
     if typed and (urlsplit(typed).scheme not in ("http", "https") or not urlsplit(typed).hostname):
         raise SettingWrong(name=name, problem="use a whole address such as https://supplies.example.org")
+    return typed
+
+
+def _read_secure_url(env: Mapping[str, str], name: str, default: str) -> str:
+    typed = _read(env, name, default)
+    if urlsplit(typed).scheme != "https" or not urlsplit(typed).hostname or re.search(r"\s", typed):
+        raise SettingWrong(name=name, problem=f"use a whole https address, such as {default}")
     return typed

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from datetime import timedelta
+from email.message import EmailMessage
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -16,12 +17,13 @@ import click
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import Envelope
 
-from distro import clock, demo_weeks, schema, slots
+from distro import clock, demo_weeks, schema, slots, textcatcher
 from distro.app import create_app
 from distro.config import Settings
 from distro.db import db
 from distro.errors import Refusal
 from distro.files import write_durably
+from distro.textcatcher import TextCatcher
 
 MARK = "demo-instance"  # a file that says the demo made this directory, so RESET may delete it
 Parts = dict[str, "subprocess.Popen[bytes]"]
@@ -55,11 +57,19 @@ def run(instance: Path, *, port: int, reset: bool) -> None:
     mail_port = free_port()
     mail = Controller(_EmlFolder(settings.mailbox), hostname="127.0.0.1", port=mail_port)
     mail.start()
+    texts = TextCatcher(lambda to, body: _keep_text(settings.mailbox, to, body))
+    texts.start()
     environment = os.environ | {
         "DISTRO_INSTANCE": str(instance),
         "DISTRO_DEMO": "1",
+        "PUBLIC_URL": f"http://127.0.0.1:{port}",  # for the links in messages
         "SMTP_HOST": "127.0.0.1",
         "SMTP_PORT": str(mail_port),
+        "SMS_PROVIDER": "twilio",
+        "SMS_URL": texts.url,
+        "SMS_ACCOUNT": textcatcher.ACCOUNT,
+        "SMS_SECRET": textcatcher.SECRET,
+        "SMS_FROM": textcatcher.SENDER,
     }
     command = [sys.executable, "-m", "distro"]
     parts = {
@@ -83,6 +93,7 @@ def run(instance: Path, *, port: int, reset: bool) -> None:
         for part in parts.values():
             part.wait(timeout=20)
         mail.stop()
+        texts.stop()
 
 
 class _EmlFolder:
@@ -97,6 +108,14 @@ class _EmlFolder:
         name = f"{time.time_ns()}.eml"
         write_durably(self._folder / name, envelope.original_content or b"")
         return "250 OK"
+
+
+def _keep_text(folder: Path, to: str, body: str) -> None:
+    """Put a text message beside the mails."""
+    letter = EmailMessage()
+    letter["To"], letter["Subject"] = to, "Text message"
+    letter.set_content(body)
+    write_durably(folder / f"{time.time_ns()}.eml", letter.as_bytes())
 
 
 def _wait_until_ready(settings: Settings, parts: Parts, port: int) -> None:
@@ -129,7 +148,7 @@ def _say_where(instance: Path, port: int) -> None:
     base = f"http://127.0.0.1:{port}"
     click.echo(f"  request supplies   {base}/   (Spanish: {base}/es/)")
     click.echo(f"  staff              {base}/sign-in   (passwords: {instance / 'demo-accounts.json'})")
-    click.echo(f"  mailbox            {base}/mailbox   (mails, and the staff's sign-in codes)")
+    click.echo(f"  mailbox            {base}/mailbox   (mails, text messages, and the staff's sign-in codes)")
     click.echo(f"ready {base}")
 
 

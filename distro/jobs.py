@@ -1,4 +1,7 @@
-"""Everything that runs by the clock, in the scheduler process: the only one with keyring and no visitors."""
+"""Everything that runs by the clock, in the scheduler process: the only one with keyring and no visitors.
+
+Length: every job stands here, with how often it runs and what it does when one thing of many is bad.
+"""
 
 import logging
 from collections.abc import Callable, Collection, Iterator
@@ -16,6 +19,7 @@ from sqlalchemy.orm import Session, undefer_group
 from distro import anchors, audit, clock, outbox, record, slots
 from distro.config import Settings
 from distro.db import db, forget_freed_pages
+from distro.delivery import deliver_mail
 from distro.errors import where_it_broke
 from distro.keys import keyring, keywatch
 from distro.keys.keylist import PublicKeys
@@ -24,11 +28,29 @@ from geo import endings, expiry, referrals
 from geo.publish import NoRules
 from inventory import alerts
 from inventory.ledger import NotEnough
-from orders import forgotten, household, instructions, keyloss, retention, shredding, spool, tables, triage
+from orders import (
+    again,
+    following,
+    forgotten,
+    household,
+    instructions,
+    keyloss,
+    letters,
+    order_news,
+    recalling,
+    retention,
+    shredding,
+    spool,
+    tables,
+    tallies,
+    triage,
+    voices,
+    wishing,
+)
 from orders.authority import laws
 from orders.identity import Keys
 from orders.intake import store
-from orders.models import Order, Status
+from orders.models import Door, Order, Status
 from orders.workflow import AlreadyMoved
 
 log = logging.getLogger(__name__)
@@ -37,6 +59,7 @@ REORDER_EVERY = 15 * 60
 HOUSEKEEPING_EVERY = 60 * 60
 TELL_EVERY = 10 * 60
 AT_ONCE = 500  # requests triaged in one run
+FOLLOWED_AT_ONCE = 1_000  # instructions tried in one run
 AWAY = (OperationalError, InterfaceError, InternalError, PoolExhausted)  # the database is gone, full or read-only
 LOCKED = ("55P03", "40P01", "40001")  # PostgreSQL: another holds the row, a deadlock, a serialization failure
 OPEN = (Status.RECEIVED, Status.WAITING)  # what triage carries on
@@ -103,18 +126,48 @@ def remind_staff(session: Session, settings: Settings) -> None:
     session.commit()
 
 
-def deliver_mail(session: Session, settings: Settings) -> None:
-    """Send what is in the outbox. No transaction is open while the mail server is spoken to."""
-    for message_id in outbox.due(session, clock.now()):
-        mail = outbox.claim(session, message_id, clock.now())
+def tell_participants(session: Session, settings: Settings) -> None:
+    """Post what happened to orders to their people, where they left a way to be reached."""
+    ids = order_news.waiting(session, clock.now())
+    session.commit()
+    for order_id in ids:
+        with _apart(session, f"news of order {order_id}"):
+            order_news.pass_on(session, order_id, settings, at=clock.now())
+            session.commit()
+
+
+def withdraw_recalled(session: Session, settings: Settings) -> None:
+    """Take recalled lots out of what has not left, and warn who was sent some in the instant of the recall."""
+    for order_id in recalling.to_take_back(session):
+        with _apart(session, f"recalled order {order_id}"):
+            recalling.take_back(session, order_id, at=clock.now())
+            session.commit()
+    if slots.claim(session, "late recalls", slots.slot_of(clock.now(), HOUSEKEEPING_EVERY)):
+        recalling.warn(session, recalling.late(session, clock.now()))
+    session.commit()
+
+
+def grant_wishes(session: Session, settings: Settings) -> None:
+    """Tell those who asked to hear when a thing can be sent to them, once it can."""
+    if wishing.waiting(session, clock.today(), 1):
+        with _apart(session, "wishes left more than once"):
+            wishing.sort_out(session, Keys.of(settings))
+            session.commit()
+    for wish_id in wishing.waiting(session, clock.today()):
+        with _apart(session, f"wish {wish_id}"):
+            wishing.grant(session, wish_id, settings, at=clock.now())
+            session.commit()
+    session.commit()
+
+
+def count_tallies(session: Session, settings: Settings) -> None:
+    """Add up what the public side left to count, and forget the blank ones of long ago."""
+    while tallies.fold(session) == tallies.AT_ONCE:
         session.commit()
-        if mail is None:
-            continue
-        problem = outbox.send(settings, mail)
-        outbox.record(session, message_id, problem, clock.now())
-        session.commit()
-        if outbox.is_away(problem):
-            return  # the next run asks it again; triage need not wait for every mail in turn
+    session.commit()
+    if slots.claim(session, "tallies", slots.slot_of(clock.now(), tallies.FORGET_EVERY)):
+        tallies.sweep(session)
+    session.commit()
 
 
 def keep_house(session: Session, settings: Settings) -> None:
@@ -129,6 +182,9 @@ def keep_house(session: Session, settings: Settings) -> None:
         with _apart(session, "household tags"):
             household.expire(session, ring, at=now)
             session.commit()
+        with _apart(session, "letters"):
+            letters.expire(session, ring, at=now)
+            session.commit()
         spool.forget_old(settings.spool, now - shredding.TIME_TO_MEND)
         if not forget_freed_pages(db.engine):
             log.warning("the database was busy: copies of erased rows stay in its log until the next hour")
@@ -139,14 +195,16 @@ def keep_house(session: Session, settings: Settings) -> None:
 
 
 def follow_instructions(session: Session, settings: Settings) -> None:
-    """Cancel and erase what people with a code asked for on the public pages, each by itself."""
-    erased = False
-    for instruction_id in instructions.waiting(session):
-        with _apart(session, f"instruction {instruction_id}"):
-            done = instructions.carry_out(session, instruction_id, at=clock.now())
-            forgotten.note(settings.forgotten, [done] if done else [], clock.today())
-            session.commit()
-            erased |= done is not None and done[1] == instructions.ERASE
+    """Do what people with a code asked for on the public pages, each by itself."""
+    erased, tried = False, set[int]()
+    while len(tried) < FOLLOWED_AT_ONCE and (ids := following.waiting(session, tried)):
+        tried |= set(ids)  # what cannot be done now keeps nothing away that can
+        for instruction_id in ids:
+            with _apart(session, f"instruction {instruction_id}"):
+                done = following.carry_out(session, instruction_id, settings, at=clock.now())
+                forgotten.note(settings.forgotten, done, clock.today())
+                session.commit()
+                erased |= any(kind == instructions.ERASE for _number, kind in done)
     session.commit()
     if erased:
         forget_freed_pages(db.engine)  # what is left of them in the log goes within the hour
@@ -165,11 +223,15 @@ JOBS: dict[Job, int] = {  # seconds between runs; at the start each runs once, i
     keep_house: 600,
     compile_rules: 10,
     follow_instructions: 1,
+    withdraw_recalled: 5,  # before retry_waiting, which plans them anew
     check_requests: 1,
     retry_waiting: 10,
     check_stock: 60,
     remind_staff: 600,
     keep_record: 600,
+    grant_wishes: 300,
+    count_tallies: 10,
+    tell_participants: 5,
     deliver_mail: 3,
 }
 
@@ -211,6 +273,9 @@ def _erase(session: Session, settings: Settings, now: datetime, *, steady: bool)
     due = retention.erase_due(session, at=now)
     forgotten.note(settings.forgotten, [(number, instructions.ERASE) for number in due], now.date())
     outbox.forget_old(session, now - retention.KEEP_MAIL)
+    outbox.forget_boxes(session, now)
+    wishing.forget_old(session, now.date())
+    voices.forget_old(session, now.date())
     session.commit()  # first, so that nothing erased is sealed anew
     forgotten.prune(settings.forgotten, now.date())
 
@@ -252,6 +317,8 @@ def _settle(session: Session, settings: Settings, order_ids: list[int], lost: Co
         with _apart(session, f"order {order_id}"):
             # Read anew, since the list may be old by now.
             order = session.get_one(Order, order_id, populate_existing=True, options=[undefer_group("box")])
+            if order.door == Door.AGAIN:
+                again.fill(session, order, settings, at=desk.now)
             triage.settle(session, order, desk)
             session.commit()
             if order.site_id is not None:

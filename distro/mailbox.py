@@ -1,6 +1,7 @@
-"""The demo's local mailbox: what its mail server caught, and what the phones of its staff would show.
+"""The demo's local mailbox: the mails and text messages it caught, and what the phones of its staff would show.
 
-So nobody needs a mail server or an authenticator app to try Distro. Only a demo has this page; it reads the file of
+So nobody needs a mail server, a provider of texts or an authenticator app to try Distro. Only a demo has this page; it
+reads the file of
 accounts that the demo wrote, and nothing in signing in knows of it.
 """
 

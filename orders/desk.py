@@ -1,6 +1,10 @@
 """Packing: the queue, one order at a time by scanner or click, its label, and the pick sheet.
 
 No name or address is on any screen here; the label alone shows it, after a line in the audit record.
+
+Length: every step of one order's page stands here.
+
+Length: the steps of a packer, from the queue to the post, are looked for in one place.
 """
 
 from collections.abc import Callable
@@ -16,9 +20,9 @@ from distro import clock
 from distro.auth import Role, guard
 from distro.config import current_settings
 from distro.db import db
-from distro.errors import InvalidInput, Refusal
+from distro.errors import InvalidInput, NotAllowed, Refusal
 from inventory.shelves import own_site
-from orders import identity, labelling, labels, queries, scope, tampering, triage, workflow
+from orders import identity, labelling, labels, queries, reading_pages, recalling, scope, tampering, triage, workflow
 from orders.authority import laws
 from orders.identity import Keys, Task
 from orders.models import Allocation, Order, Status
@@ -96,6 +100,15 @@ def print_label(number: str) -> ResponseReturnValue:
         return _refused(number, refusal)
 
 
+@blueprint.get("/orders/<number>/insert")
+def insert_sheet(number: str) -> ResponseReturnValue:
+    """The cards for what is in the box, in the language chosen; both by default, since no address is opened for it."""
+    found = _own_order(number)
+    wanted = request.args.get("language", "")
+    languages = [wanted] if wanted in ("en", "es") else ["en", "es"]
+    return _pdf(reading_pages.insert_for(queries.codes_in(db.session(), found), languages))
+
+
 @blueprint.post("/orders/<number>/unpack")
 def unpack(number: str) -> ResponseReturnValue:
     """Open a packed box again; it is planned anew."""
@@ -111,6 +124,23 @@ def unpack(number: str) -> ResponseReturnValue:
 def ship(number: str) -> ResponseReturnValue:
     """The parcel leaves."""
     return _answer(number, _ship)
+
+
+@blueprint.post("/orders/<number>/gone")
+def gone(number: str) -> ResponseReturnValue:
+    """A labelled box with a lot on hold has left already: a manager says so, and why. Its person gets the notice."""
+    if current_user.role == Role.PACKER:
+        raise NotAllowed
+
+    def step(order: Order) -> str:
+        session, reason = db.session(), " ".join(request.form.get("reason", "").split())
+        if not reason:
+            raise InvalidInput(field="reason", problem="Say how you know that the box has left.")
+        workflow.ship(session, order, by=current_user.username, at=clock.now(), today=_today(order), gone=reason)
+        recalling.warn(session, recalling.of_order(session, order))
+        return f"Order {order.number} is marked shipped. If its lot is recalled, its person sees the notice."
+
+    return _answer(number, step)
 
 
 @blueprint.post("/orders/<number>/put-back")
@@ -131,8 +161,7 @@ def missing(number: str) -> ResponseReturnValue:
 
     def step(order: Order) -> str:
         _require_own(order)
-        wanted = request.form.get("allocation", "")
-        pick = next((pick for pick in order.allocations if str(pick.id) == wanted), None)
+        pick = next((pick for pick in order.allocations if str(pick.id) == request.form.get("allocation")), None)
         if pick is None:
             raise workflow.AlreadyMoved(number=order.number, status=order.status)
         found = request.form.get("found", "").strip()
@@ -162,14 +191,15 @@ def _pick(order: Order, typed: str) -> str:
     if order.status not in (Status.ALLOCATED, Status.PICKING):
         raise workflow.AlreadyMoved(number=order.number, status=order.status)
     session, seen = db.session(), request.form.get("seen", "")
+    workflow.claim(session, order, current_user)
+    before = session.scalar(select(func.sum(Allocation.picked)).where(Allocation.order_id == order.id)) or 0
     marked = next((pick for pick in order.allocations if str(pick.id) == request.form.get("allocation")), None)
     if marked is None:
         pick = workflow.pick(session, order, typed, packer=current_user, today=_today(order))
     else:
         pick = workflow.take(session, marked, packer=current_user, today=_today(order))
-    picked = session.scalar(select(func.sum(Allocation.picked)).where(Allocation.order_id == order.id)) or 0
-    if seen != "" and seen != str(picked - 1):
-        raise workflow.AlreadyCounted(picked=picked - 1, quantity=sum(each.quantity for each in order.allocations))
+    if seen not in ("", str(before)):
+        raise workflow.AlreadyCounted(picked=before, quantity=sum(each.quantity for each in order.allocations))
     done = f"{pick.picked} of {pick.quantity} of lot {pick.lot.number} picked."
     return done + (" All is picked: pack the box." if _all_picked(order) else " Scan the next one.")
 
@@ -228,6 +258,8 @@ def _order_page(order: Order, problem: str = "") -> str:
         today=_today(order),
         mine=order.packer_id == current_user.id,
         may_see_address=current_user.role in (Role.MANAGER, Role.ADMIN) and order.closed_on is None,
+        held=order.status == Status.PACKED and any(pick.lot.held for pick in picks),
+        may_say_gone=current_user.role != Role.PACKER,
         may_put_back=order.status == Status.PICKING and _may_step_in(order),
         problem=problem,
     )
@@ -248,6 +280,7 @@ def _queue_page(problem: str = "", typed: str = "") -> str:
         counts={str(step): found.get(step, 0) for step in queries.TO_PACK},
         status=status,
         site=site,
+        in_doubt=recalling.in_doubt(session, own),
         listed=queries.LISTED,
         problem=problem,
         typed=typed,

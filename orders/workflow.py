@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date, datetime
 
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
 from distro import audit
@@ -18,8 +18,18 @@ from distro.errors import Refusal
 from inventory import gs1, ledger
 from inventory.ledger import Document
 from inventory.models import Bin, Lot
+from orders import telling
 from orders.allocation import Plan
-from orders.models import MOVES, RESERVING, Allocation, Order, Parcel, Status
+from orders.models import MOVES, RESERVING, Allocation, Notice, Order, Parcel, Status
+from orders.signals import is_group
+from orders.telling import News
+
+NEWS = {  # what a person is told of when their order comes to a step; that it is cancelled, they know
+    Status.WAITING: telling.heard(News.WAITING),
+    Status.SHIPPED: telling.heard(News.SHIPPED),
+    Status.DECLINED: telling.heard(News.DECLINED),
+    Status.CANCELLED: telling.stopped(),
+}
 
 
 class AlreadyMoved(Refusal):
@@ -65,6 +75,15 @@ class LotHeld(Refusal):
     """The lot was put on hold after it was allocated."""
 
     sentence = "Lot %(lot)s is on hold. Do not send it. Press “Not on the shelf” or “Unpack” to get another lot."
+
+
+class BoxMayBeGone(LotHeld):
+    """The same when the label is on the box: nobody but a person knows where it is."""
+
+    sentence = (
+        "Lot %(lot)s is on hold. Is the box still here? Do not send it: press “Unpack”. "
+        "If it has left already, a manager marks it shipped."
+    )
 
 
 class AlreadyPicked(Refusal):
@@ -116,6 +135,8 @@ def move(session: Session, order: Order, to: Status, **values: object) -> None:
     The order's row is locked from here to the commit, so steps lock it first and the stock it holds second.
     """
     status = Status(order.status)
+    if to in NEWS:
+        values = {"news": NEWS[to], **values}
     moved = to in MOVES[status] and _set(session, order, (status,), status=to, **values)
     session.refresh(order)
     if not moved:
@@ -180,13 +201,17 @@ def pick(session: Session, order: Order, scanned: str, *, packer: User, today: d
 
 
 def take(session: Session, allocation: Allocation, *, packer: User, today: date) -> Allocation:
-    """One unit of an allocation goes into the box. Raises LotTooOld, LotHeld or AlreadyPicked."""
+    """One unit goes into the box, or a whole case of a group's: see `units_a_scan`.
+
+    Raises LotTooOld, LotHeld or AlreadyPicked.
+    """
     claim(session, allocation.order, packer)
     _require_sendable(allocation, today)
+    units = units_a_scan(allocation)
     taken = session.scalar(
         update(Allocation)
-        .where(Allocation.id == allocation.id, Allocation.picked < Allocation.quantity)
-        .values(picked=Allocation.picked + 1)
+        .where(Allocation.id == allocation.id, Allocation.picked + units <= Allocation.quantity)
+        .values(picked=Allocation.picked + units)
         .returning(Allocation.picked)
         .execution_options(synchronize_session=False)
     )
@@ -194,6 +219,12 @@ def take(session: Session, allocation: Allocation, *, packer: User, today: date)
         raise AlreadyPicked(quantity=allocation.quantity, lot=allocation.lot.number)
     session.refresh(allocation)
     return allocation
+
+
+def units_a_scan(allocation: Allocation) -> int:
+    """How many units one scan counts: those of a case, for a group, while a whole case of that lot is missing."""
+    per_case, left = allocation.lot.item.case_units or 1, allocation.quantity - allocation.picked
+    return per_case if left >= per_case and is_group(allocation.order) else 1
 
 
 def pack(session: Session, order: Order, *, packer: User, today: date) -> None:
@@ -213,12 +244,20 @@ def pack(session: Session, order: Order, *, packer: User, today: date) -> None:
     session.expire(order, ["parcel"])
 
 
+def require_free(order: Order, refusal: type[LotHeld] = LotHeld) -> None:
+    """Refuse an order that has some of a lot on hold."""
+    held = next((allocation.lot for allocation in order.allocations if allocation.lot.held), None)
+    if held is not None:
+        raise refusal(lot=held.number)
+
+
 def note_label(session: Session, order: Order, *, at: datetime) -> bool:
     """Note that a label is about to be made; True if there was one before. `identity.view` opens the address for it.
 
-    Raises AddressErased, or AlreadyMoved unless the order is packed.
+    Raises AddressErased, LotHeld, or AlreadyMoved unless the order is packed.
     """
     lock(session, order, Status.PACKED)
+    require_free(order)
     if order.sealed is None or order.parcel is None:
         raise AddressErased(number=order.number)
     again = order.parcel.labelled_on is not None
@@ -234,14 +273,19 @@ def require_label(session: Session, order: Order) -> Parcel:
     return order.parcel
 
 
-def ship(session: Session, order: Order, *, by: str, at: datetime, today: date) -> None:
+def ship(session: Session, order: Order, *, by: str, at: datetime, today: date, gone: str = "") -> None:
     """The parcel leaves: promised units go off the shelf for good. `today` is the site's day.
 
-    Raises NotLabelled, LotTooOld, LotHeld or AlreadyMoved.
+    `gone` is why a manager says that a box left though it should not have: then no lot is asked for any more. Raises
+    NotLabelled, LotTooOld, BoxMayBeGone or AlreadyMoved.
     """
     parcel = require_label(session, order)
-    for allocation in order.allocations:
-        _require_sendable(allocation, today)
+    if gone:
+        audit.record(session, actor=by, action="ship held", subject=order.document, reason=gone[:200], at=at)
+    else:
+        require_free(order, BoxMayBeGone)
+        for allocation in order.allocations:
+            _require_sendable(allocation, today)
     move(session, order, Status.SHIPPED, closed_on=today)
     for allocation in _in_lock_order(order):
         document = _document(order, by, at)
@@ -252,10 +296,7 @@ def ship(session: Session, order: Order, *, by: str, at: datetime, today: date) 
 def cancel(session: Session, order: Order, *, by: str, at: datetime) -> None:
     """Stop an order that has no label yet. Raises AlreadyMoved if it is labelled or gone."""
     lock(session, order, *MOVES)
-    if order.parcel is not None:
-        session.refresh(order.parcel)  # a label may have been printed while we waited for the row
-        if order.parcel.labelled_on is not None:
-            raise AlreadyMoved(number=order.number, status=order.status)
+    _require_no_label(session, order)
     _stop(session, order, Status.CANCELLED, by=by, at=at, closed_on=at.date())
 
 
@@ -281,6 +322,19 @@ def unpack(session: Session, order: Order, *, by: str, at: datetime) -> None:
     audit.record(session, actor=by, action="unpack", subject=order.document, at=at)
 
 
+def take_back(session: Session, order: Order, *, by: str, at: datetime) -> None:
+    """The same wherever an order stands before its label is printed, for lots that must not leave.
+
+    Raises AlreadyMoved elsewhere: a box with a label may be at the post office, so a person looks for it.
+    """
+    lock(session, order, *RESERVING)
+    _require_no_label(session, order)
+    packed = order.status == Status.PACKED
+    _stop(session, order, Status.WAITING, by=by, at=at)
+    if packed:
+        audit.record(session, actor=by, action="unpack", subject=order.document, reason="a lot was recalled", at=at)
+
+
 def _set(session: Session, order: Order, statuses: Sequence[Status], **values: object) -> bool:
     found = session.scalar(
         update(Order)
@@ -303,6 +357,7 @@ def _stop(session: Session, order: Order, to: Status, *, by: str, at: datetime, 
         order.allocations.clear()
         if order.parcel is not None:
             session.delete(order.parcel)
+            session.execute(delete(Notice).where(Notice.order_id == order.id))  # of what did not leave after all
         session.flush()
         session.expire(order, ["parcel"])
 
@@ -318,6 +373,13 @@ def _require_sendable(allocation: Allocation, today: date) -> None:
         raise LotHeld(lot=lot.number)
     if today > lot.send_until:
         raise LotTooOld(lot=lot.number, expired=f"{lot.expires_on:%b %-d, %Y}")
+
+
+def _require_no_label(session: Session, order: Order) -> None:
+    if order.parcel is not None:
+        session.refresh(order.parcel)  # a label may have been printed while we waited for the row
+        if order.parcel.labelled_on is not None:
+            raise AlreadyMoved(number=order.number, status=order.status)
 
 
 def _in_lock_order(order: Order) -> Sequence[Allocation]:

@@ -1,6 +1,8 @@
 """Mail leaves after the commit, survives a dead server, and gives up loudly; through a real SMTP server."""
 
 import socket
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -9,6 +11,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from smtplib import SMTPNotSupportedError
 from ssl import PROTOCOL_TLS_SERVER, SSLContext, SSLError
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -21,7 +24,7 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from distro import clock, jobs, outbox
+from distro import clock, delivery, jobs, outbox
 from distro.config import Settings
 from distro.demo import free_port
 from distro.errors import SettingWrong
@@ -187,6 +190,51 @@ def test_while_the_mail_server_is_silent_others_write(app: Flask, session: Sessi
     session.expire_all()
     assert (message.tries, message.problem, message.sent_at) == (1, "SMTPServerDisconnected", None)
     assert outbox.due(session, clock.now()) == [other.id]
+
+
+def test_a_mail_server_that_says_a_letter_a_moment_is_not_waited_for(
+    session: Session, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "TOTAL_S", 0.5)
+    message, over = post(session), threading.Event()
+    session.commit()
+
+    def dribble(server: socket.socket) -> None:
+        connection, _address = server.accept()
+        with connection:
+            connection.sendall(b"220-")
+            while not over.wait(0.05):
+                connection.sendall(b"a")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        speaker = threading.Thread(target=dribble, args=(server,), daemon=True)
+        speaker.start()
+        began = time.monotonic()
+        jobs.deliver_mail(session, replace(settings, smtp_host="127.0.0.1", smtp_port=server.getsockname()[1]))
+        assert time.monotonic() - began < 3 and message.problem == "TimeoutError"
+        over.set()
+        speaker.join()
+
+
+def test_a_slow_server_ends_the_run_and_not_the_rest_of_the_mails(
+    session: Session, inbox: tuple[Inbox, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box, settings = inbox
+    for _ in range(4):
+        post(session)
+    monkeypatch.setattr(delivery, "BUDGET_S", 0.3)
+    real = outbox.send
+
+    def slow(*arguments: Any) -> Exception | None:
+        time.sleep(0.2)
+        return real(*arguments)
+
+    monkeypatch.setattr(outbox, "send", slow)
+    jobs.deliver_mail(session, settings)
+    assert 0 < len(box.mails) < 4
+    jobs.deliver_mail(session, settings)
+    jobs.deliver_mail(session, settings)
+    assert len(box.mails) == 4
 
 
 def test_an_address_that_cannot_be_one_does_not_stop_the_others(
