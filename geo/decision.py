@@ -55,7 +55,8 @@ class Decision:
 
     `asks` names the missing answers: state, county, age, statement. `most` is the most units one order may have, `caps`
     the same by rule, since one rule may limit several items together; `enclosures` is what goes into the box,
-    `not_funds` the kinds of money that may not have bought the stock.
+    `not_funds` the kinds of money that may not have bought the stock, `trainings` what rules want learnt first, which
+    can be offered: done, it needs no person any more.
     """
 
     effect: Effect
@@ -67,6 +68,7 @@ class Decision:
     statements: tuple[Statement, ...] = ()
     enclosures: tuple[str, ...] = ()
     not_funds: tuple[str, ...] = ()
+    trainings: tuple[str, ...] = ()
 
 
 def decide(
@@ -145,6 +147,7 @@ def settle(found: Standing, facts: Facts, units: int = 1) -> Decision:
         statements=tuple(Statement(r.statement, r.attest, r.attest_es) for r in dict.fromkeys(rules) if r.attest),
         enclosures=tuple(dict.fromkeys(text for rule in rules for text in rule.enclosures)),
         not_funds=tuple(sorted({kind for f in found if f.rule for kind in f.rule.not_funds})),
+        trainings=tuple(dict.fromkeys(rule.training for rule in rules if rule.training)),
     )
 
 
@@ -254,4 +257,5 @@ def _joined(decisions: Sequence[Decision], *, ask: str = "", strictly: bool = Fa
         statements=tuple(dict.fromkeys(one for decision in decisions for one in decision.statements)),
         enclosures=tuple(dict.fromkeys(one for decision in decisions for one in decision.enclosures)),
         not_funds=tuple(sorted({one for decision in decisions for one in decision.not_funds})),
+        trainings=tuple(dict.fromkeys(one for decision in decisions for one in decision.trainings)),
     )
