@@ -25,10 +25,20 @@ from geo.places import StateRow
 from inventory import alerts, demand, shelves, stock
 from inventory.models import Item, Site
 from inventory.reorder import Cover
-from orders import keyloss, queries, scope
+from orders import keyloss, letters, queries, replacement, scope, voices
+from orders.models import Door
 
 Pair = tuple[int, int]  # site id, item id
 STOPPED_AFTER = timedelta(minutes=5)
+LOST_SHOWN = timedelta(days=92)  # three months, as far as they have begun
+DOORS = {  # by which way a request came
+    Door.WEB: "Web page",
+    Door.AGAIN: "Asked again",
+    Door.RESEND: "Never came",
+    Door.PHONE: "By phone",
+    Door.PAPER: "On paper",
+    Door.GROUP: "Groups",
+}
 LONG_DAYS = 730  # beyond this the exact number says nothing
 
 blueprint = Blueprint("overview", __name__, url_prefix="/manage")
@@ -120,6 +130,7 @@ def first() -> ResponseReturnValue:
     """The first page, for `?item=` alone or all requestable items; `?all=1` shows quiet states too."""
     session, today = db.session(), clock.now().date()
     own = shelves.own_site(session, current_user)
+    seen = scope.of(session, current_user, unplaced=True)
     sites, mine = shelves.own_sites(session, own), shelves.own_states(current_user)
     states = [state for state in places.states(session) if not mine or state.code in mine]
     items = [item for item in shelves.items(session) if item.requestable]
@@ -143,10 +154,15 @@ def first() -> ResponseReturnValue:
         few=demand.WINDOW_WEEKS,
         mapped=mapped,
         map=_map(mapped, state_rows(states, [mapped], sites, cover, asked)) if mapped else "",
-        counts=queries.count_by_status(session, scope.of(session, current_user, unplaced=True)),
+        counts=queries.count_by_status(session, seen),
         stopped_since=_stopped_since(session),
         keys_wrong=_keys_wrong(session),
         unchecked=len(referrals.stale(session, today)),
+        letters=letters.unread(session, seen),
+        voices=voices.unread(session),
+        doors=queries.by_door(session, today.replace(day=1), seen),
+        door_words=DOORS,
+        lost=replacement.lost_by_month(session, seen, since=today - LOST_SHOWN),
         papers=[expiry.line(paper, today) for paper in expiry.ending(session, today)],
         rules_ending=endings.rules_ending(session, today),
     )

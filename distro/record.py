@@ -13,11 +13,17 @@ from distro import actions, slots
 from distro.accounts import admins
 from distro.audit import AuditEntry
 from orders.correction import EDITED
-from orders.identity import FAILED, REFUSED, VIEW, Task
+from orders.identity import FAILED, READ, REFUSED, VIEW, Task
 from orders.models import Order
 from orders.shredding import DESTROY_KEY
 
-ACTIONS = {VIEW: "opened", FAILED: "did not open", REFUSED: "refused: limit", EDITED: "corrected"}
+ACTIONS = {
+    VIEW: "opened",
+    FAILED: "did not open",
+    REFUSED: "refused: limit",
+    EDITED: "corrected",
+    READ: "read a letter",
+}
 TASKS = (*(str(task) for task in Task), "other")
 SORTS = ("time", "person", "order", "task")
 VIEWS, REST, ALL = "", "else", "all"  # which lines a page shows
@@ -113,14 +119,14 @@ def kinds(session: Session, month: Month, show: str) -> tuple[str, ...]:
 def totals(found: Sequence[Row]) -> list[tuple[str, Counter[str]]]:
     """How many addresses each person opened, by task, and under `corrected`, `did not open`, `refused: limit` the rest.
 
-    Who opened most stands on top. `opened` is the sum of the tasks. What did not open is in neither, though it has its
-    line.
+    Who opened most stands on top. `opened` is the sum of the tasks but `letter`, where no address was opened. What did
+    not open is in neither, though it has its line.
     """
     people: dict[str, Counter[str]] = {}
     for row in found:
         count = people.setdefault(row.person, Counter())
         count[row.what] += 1
-        if row.what == ACTIONS[VIEW]:
+        if row.what in (ACTIONS[VIEW], ACTIONS[READ]):
             count[row.task] += 1
         elif row.what == ACTIONS[FAILED]:
             count.subtract({ACTIONS[VIEW]: 1, row.task: 1})

@@ -11,7 +11,7 @@ from distro.files import own_secret
 from distro.rulework import area_pages, change_pages, credential_desk, draft_pages, rule_editor, rule_map, rule_pages
 from geo import referral_desk
 from inventory import planning, stockroom
-from orders import address_desk, carrier, desk, review
+from orders import address_desk, carrier, desk, keyed_desk, letter_desk, link_desk, recall_desk, review, voice_desk
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     login.blueprint,
@@ -35,6 +35,11 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     carrier.blueprint,
     review.blueprint,
     address_desk.blueprint,
+    recall_desk.blueprint,
+    letter_desk.blueprint,
+    link_desk.blueprint,
+    voice_desk.blueprint,
+    keyed_desk.blueprint,
 )
 
 

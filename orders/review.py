@@ -12,16 +12,25 @@ from distro.auth import Role, guard
 from distro.config import current_settings
 from distro.db import db
 from distro.errors import InvalidInput, Refusal
-from orders import household, queries, scope, signals, triage
-from orders.identity import Keys
-from orders.models import Order
+from inventory import shelves, stock
+from inventory.models import Site
+from orders import approval, cases, household, identity, queries, scope, signals, triage, workflow
+from orders.cases import Cases
+from orders.identity import Keys, Task
+from orders.intake import Person
+from orders.models import Order, Status
 from orders.signals import Finding
 
 TO_RELEASE = {
     "fine": "I looked at it, and it is fine",
     "more": "More is needed there: several people, or a loss",
     "law": "The law lets us, as counsel said",
-    "other": "Another reason, in the field beside it",
+    "other": "Another reason to say yes, in your words",
+}
+TO_APPROVE = {  # what a group asks for in cases
+    "plan": "I read the plan, and it is fine",
+    "less": "We send what we can now",
+    "other": "Another reason to say yes, in your words",
 }
 TO_DECLINE = {
     "law": "The rules there do not let us",
@@ -29,12 +38,22 @@ TO_DECLINE = {
     "address": "The address cannot be made sure",
     "robot": "It looks like a program or a duplicate",
     "group": "It is for a group: tell them where groups get supplies",
-    "other": "Another reason, in the field beside it",
+    "other": "Another reason to say no, in your words",
+}
+NOT_TO_GROUPS = {
+    "law": TO_DECLINE["law"],
+    "limit": TO_DECLINE["limit"],
+    "plan": "The plan does not fit what we do, or is not clear",
+    "address": TO_DECLINE["address"],
+    "robot": TO_DECLINE["robot"],
+    "other": TO_DECLINE["other"],
 }
 KINDS = {  # the word over each sentence that says why an order is held
     signals.ROBOT: "Robot?",
     signals.FAST: "Robot?",
     signals.NO_EFFORT: "Robot?",
+    signals.LOST: "Lost",
+    signals.OFF_LIST: "Off the list",
     signals.GROUP: "Group?",
     signals.BULK: "Group?",
     signals.MOST: "Limit",
@@ -47,10 +66,13 @@ SAYS = {  # what one rule, and what several, say of an item
     "ask": ("wants one more answer", "want one more answer"),
     "deny": ("forbids it", "forbid it"),
 }
+Usable = Mapping[tuple[int, int], Mapping[frozenset[str], int]]  # as `stock.usable` gives it
 HOMES = (signals.OFTEN, signals.LIMIT, signals.PERIOD)  # what does not count where many share an address
 
 blueprint = Blueprint("review", __name__, url_prefix="/review")
 guard(blueprint, Role.MANAGER, Role.ADMIN)
+blueprint.add_app_template_filter(cases.of_order, "cases")
+blueprint.add_app_template_filter(workflow.units_a_scan, "units_a_scan")
 
 
 @dataclass(frozen=True)
@@ -69,6 +91,10 @@ class Case:
     why: tuple[tuple[str, str], ...]
     by_home: bool
     rules: tuple[Told, ...]
+    cases: tuple[Cases, ...]  # of a group
+    is_group: bool
+    here: Mapping[int, int]  # of a group: units by item id that one warehouse can send to its state today
+    plan: Person | None = None  # who asks for a group and why, once somebody asked to read it
 
 
 @blueprint.get("")
@@ -94,11 +120,42 @@ def decline(number: str) -> ResponseReturnValue:
     """No, with a reason for the record."""
     order = _own_order(number)
     try:
-        why, reason = _reason("no", TO_DECLINE)
+        why, reason = _reason("no", NOT_TO_GROUPS if signals.is_group(order) else TO_DECLINE)
         triage.decline(db.session(), order, reason=reason, why=why, by=current_user.username, at=clock.now())
     except Refusal as refusal:
         return _refused(number, refusal)
     return _done(f"Order {order.number} is declined. Its status page says so, and where else to ask.")
+
+
+@blueprint.post("/<number>/plan")
+def plan(number: str) -> ResponseReturnValue:
+    """Who asks for a group, how to ask them, and what they plan, after a line in the record. Not where it goes."""
+    order, keys = _own_order(number), Keys.of(current_settings())
+    try:
+        if order.status != Status.HELD:
+            raise workflow.AlreadyMoved(number=order.number, status=order.status)
+        if not signals.is_group(order):
+            raise approval.NoGroup(number=order.number)
+        who, at = current_user.username, clock.now()
+        person = identity.view(db.session(), order, keys, task=Task.PLAN, by=who, at=at)
+    except Refusal as refusal:
+        return _refused(number, refusal)
+    return _page(number=order.number, plan=person)
+
+
+@blueprint.post("/<number>/approve")
+def approve(number: str) -> ResponseReturnValue:
+    """Yes to a group, to all the cases or to fewer; it is checked once more and goes on, unless the law forbids it."""
+    order, keys = _own_order(number), Keys.of(current_settings())
+    typed = {name.removeprefix("cases-"): text for name, text in request.form.items() if name.startswith("cases-")}
+    try:
+        _why, reason = _reason("yes", TO_APPROVE)
+        approval.approve(db.session(), order, keys, typed, reason=reason, by=current_user.username, at=clock.now())
+    except Refusal as refusal:
+        return _refused(number, refusal)
+    return _done(
+        f"Order {order.number} is approved. It is checked again within seconds; what the law forbids comes back."
+    )
 
 
 @blueprint.post("/<number>/shared")
@@ -140,12 +197,17 @@ def _refused(number: str, refusal: Refusal) -> ResponseReturnValue:
     return _page(number=number.upper(), problem=str(refusal)), refusal.status
 
 
-def _page(number: str = "", problem: str = "") -> str:
+def _page(number: str = "", problem: str = "", plan: Person | None = None) -> str:
+    orders = _held()
+    units = stock.usable(db.session(), clock.today()) if any(map(signals.is_group, orders)) else {}
+    sites = shelves.own_sites(db.session()) if units else ()
     return render_template(
         "review/held.html",
-        cases=[_case(order) for order in _held()],
+        cases=[_case(order, units, sites, plan if order.number == number else None) for order in orders],
         to_release=TO_RELEASE,
         to_decline=TO_DECLINE,
+        to_approve=TO_APPROVE,
+        not_to_groups=NOT_TO_GROUPS,
         number=number,
         problem=problem,
         reason=request.form.get("reason", ""),
@@ -153,12 +215,27 @@ def _page(number: str = "", problem: str = "") -> str:
     )
 
 
-def _case(order: Order) -> Case:
+def _case(order: Order, units: Usable, sites: Sequence[Site], plan: Person | None) -> Case:
     found: Sequence[Finding] = signals.told(order)
-    why = [(KINDS.get(one.sign, "Look"), one.sentence) for one in found]
+    why = [("Group" if one.sentence == signals.IN_BULK else KINDS.get(one.sign, "Look"), one.sentence) for one in found]
     if order.note and not any(order.note.startswith(one.sentence[:100]) for one in found):
         why.insert(0, ("Address" if order.note.startswith(triage.UNCHECKED) else "Rules", order.note))
-    return Case(order, tuple(why), any(one.sign in HOMES for one in found), tuple(_told(order)))
+    by_home, is_group = any(one.sign in HOMES for one in found), signals.is_group(order)
+    here = _here(order, units, sites) if is_group else {}
+    return Case(order, tuple(why), by_home, tuple(_told(order)), tuple(cases.of_order(order)), is_group, here, plan)
+
+
+def _here(order: Order, units: Usable, sites: Sequence[Site]) -> dict[int, int]:
+    """What can go to the state of an order today, in units by item id, from the warehouse that has most of it.
+
+    An order leaves from one warehouse.
+    """
+    found = {}
+    for line in order.lines:
+        pools = [units.get((site.id, line.item_id), {}) for site in shelves.senders(sites, order.state, line.item_id)]
+        sums = (sum(count for states, count in pool.items() if not states or order.state in states) for pool in pools)
+        found[line.item_id] = max(sums, default=0)
+    return found
 
 
 def _told(order: Order) -> Iterator[Told]:

@@ -54,7 +54,7 @@ def _one(settings: Settings, code: str) -> dict[str, Any]:
     try:
         order = queries.by_code(session, settings.secrets, code)
     except CodeUnknown:
-        tags = codes.code_tags(settings.secrets, codes.clean_code(code))
+        tags = codes.code_tags(settings.secrets, code)
         spooled = [held for tag in tags for held in holdings.of_spool(settings.spool, tag)]
         if not spooled:
             raise

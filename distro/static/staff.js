@@ -53,6 +53,8 @@ for (const form of document.querySelectorAll("form[data-then]")) {
   form.addEventListener("submit", () => setTimeout(() => location.assign(form.dataset.then), 1500));
 }
 
+for (const button of document.querySelectorAll("[data-print]")) button.addEventListener("click", () => print());
+
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) for (const form of document.querySelectorAll("form[data-once]")) delete form.dataset.sent;
 });

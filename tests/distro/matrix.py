@@ -32,6 +32,8 @@ GET  /desk/carrier-file                                     M   A  -
 POST /desk/carrier-file                                     M   A  -
 POST /desk/open                                           P M   A  order
 GET  /desk/orders/<number>                                P M   A  order
+GET  /desk/orders/<number>/insert                         P M   A  order
+POST /desk/orders/<number>/gone                             M   A  order
 POST /desk/orders/<number>/label                          P M   A  order
 POST /desk/orders/<number>/missing                        P M   A  order
 POST /desk/orders/<number>/put-back                       P M   A  order
@@ -39,13 +41,30 @@ POST /desk/orders/<number>/scan                           P M   A  order
 POST /desk/orders/<number>/ship                           P M   A  order
 POST /desk/orders/<number>/unpack                         P M   A  order
 GET  /desk/pick-sheet                                     P M   A  -
+GET  /letters                                               M   A  -
+GET  /letters/<number>                                      M   A  order
+POST /letters/<number>                                      M   A  order
+POST /letters/<number>/open                                 M   A  order
+GET  /links                                                 M   A  -
+POST /links                                                 M   A  -
+GET  /links/<code>                                          M   A  link
+GET  /links/<code>/<language>.svg                           M   A  link
+POST /links/<code>/close                                    M   A  link
 GET  /manage                                                M   A  -
 GET  /planning                                              M   A  -
 GET  /planning/demand                                       M   A  -
 GET  /record                                                    A  -
 GET  /record/export.csv                                         A  -
+POST /requests/answer                                       M   A  -
+POST /requests/check                                        M   A  -
+POST /requests/done                                         M   A  -
+GET  /requests/new                                          M   A  -
+POST /requests/new                                          M   A  -
+POST /requests/where                                        M   A  -
 GET  /review                                                M   A  -
+POST /review/<number>/approve                               M   A  held order
 POST /review/<number>/decline                               M   A  held order
+POST /review/<number>/plan                                  M   A  held order
 POST /review/<number>/release                               M   A  held order
 POST /review/<number>/shared                                M   A  held order
 GET  /rules/                                                M R A  -
@@ -97,6 +116,9 @@ GET  /stock/export.csv                                    P M   A  -
 GET  /stock/lots/<lot_id>                                 P M   A  lot to read
 POST /stock/lots/<lot_id>/adjust                          P M   A  lot to read
 POST /stock/lots/<lot_id>/hold                            p M   A  lot to hold
+GET  /stock/lots/<lot_id>/recall                            M   A  lot to read
+POST /stock/lots/<lot_id>/recall                            M   A  lot to hold
+GET  /stock/lots/<lot_id>/recall/orders.csv                 M   A  lot to read
 GET  /stock/receive                                       P M   A  -
 POST /stock/receive                                       P M   A  -
 GET  /users                                                     A  -
@@ -108,6 +130,9 @@ POST /users/<user_id>/end-sessions                              A  account
 POST /users/<user_id>/reset                                     A  account
 GET  /users/new                                                 A  -
 POST /users/new                                                 A  -
+GET  /voices                                                M   A  -
+POST /voices/<remark_id>/handled                            M   A  -
+POST /voices/<remark_id>/open                               M   A  -
 """
 
 OPEN = """
@@ -150,6 +175,7 @@ THINGS: dict[str, dict[str, tuple[str, str]]] = {  # kind -> which one -> what t
     "paper": ALIKE,
     "referral": ALIKE,
     "account": ALIKE,
+    "link": ALIKE,
 }
 ROLES = {"P": "packer", "M": "manager", "R": "reviewer", "A": "admin"}
 PEOPLE = ("a visitor", "one factor", "packer", "manager", "reviewer", "admin")

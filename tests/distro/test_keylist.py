@@ -241,7 +241,7 @@ def test_without_a_valid_key_nothing_is_spooled_either(
     if away:
         depot.session.commit()
         monkeypatch.setattr("orders.intake.store", broken)
-        monkeypatch.setattr("orders.public._is_stored", broken)
+        monkeypatch.setattr("orders.donepage.is_stored", broken)
     depot.settings.public_keys.write_bytes(b"{}")
     assert client.post("/done", data=form).status_code == 503
     assert stored(depot) == 0

@@ -11,12 +11,12 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from distro import clock
-from distro.app import create_app
 from distro.config import Settings
 from geo import credentials, drafts, publish, referrals
 from geo.models import County
+from orders import links
 from orders.models import Order, Status
-from tests.conftest import VisitorClient
+from tests.applications import own_application
 from tests.depot import Depot, rule, sign_in, type_password
 from tests.distro.matrix import (
     CANARY,
@@ -86,10 +86,7 @@ def wrong_cells(world: World, table: str, people: Iterable[str] = PEOPLE) -> lis
 @pytest.fixture
 def app(settings: Settings) -> Flask:
     """The application with the demo's pages too."""
-    app = create_app(replace(settings, demo=True))
-    app.testing = True
-    app.test_client_class = VisitorClient
-    return app
+    return own_application(replace(settings, demo=True))
 
 
 @pytest.fixture
@@ -200,6 +197,7 @@ def papers_and_more(depot: Depot) -> dict[str, dict[str, dict[str, str]]]:
         "paper": {"own": {"paper": str(paper.id)}},
         "referral": {"own": {"referral_id": str(referral.id)}},
         "account": {"own": {"user_id": str(depot.user("packer-mn").id)}},
+        "link": {"own": {"code": links.make(session, name="Partner", by="admin", at=now).code, "language": "es"}},
     }
 
 

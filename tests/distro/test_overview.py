@@ -1,13 +1,17 @@
 from datetime import timedelta
 from math import inf
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import event, text
 
 from distro import clock
+from distro.db import db
 from distro.overview import Cell, in_words, state_rows
 from geo import places, ruletext
 from inventory import alerts, demand, shelves, stock
+from orders import queries, replacement, scope
 from tests.depot import Depot, put_in_force, rule, sign_in
 
 
@@ -154,3 +158,23 @@ def test_a_state_has_only_what_funds_allow_it(depot: Depot, client: FlaskClient)
     for state, units in (("OH", 510), ("NY", 10)):
         rows = client.get(f"/stock/export.csv?item=naloxone-nasal&state={state}&show=usable").text.splitlines()[1:]
         assert units == sum(int(row.rsplit(",", 1)[1]) for row in rows)
+
+
+def test_past_orders_cost_the_first_page_nothing(depot: Depot) -> None:
+    """What came by which way, and what never came, are found by an index."""
+    session, today = depot.session, clock.today()
+    ran: list[tuple[str, Any]] = []
+    listen = (db.engine, "before_cursor_execute", lambda *given: ran.append(given[2:4]))
+    event.listen(*listen)
+    try:
+        queries.by_door(session, today)
+        replacement.lost_by_month(session, scope.EVERYTHING, since=today)
+    finally:
+        event.remove(*listen)
+    asked = [(statement, given) for statement, given in ran if "FROM orders" in statement]
+    if db.engine.dialect.name == "postgresql":
+        session.execute(text("SET LOCAL enable_seqscan = off"))
+    explain = "EXPLAIN QUERY PLAN" if db.engine.dialect.name == "sqlite" else "EXPLAIN"
+    for (statement, given), index in zip(asked, ("ix_orders_received_on", "ix_orders_lost_on"), strict=True):
+        plan = str(session.connection().exec_driver_sql(f"{explain} {statement}", given).all())
+        assert index in plan, plan

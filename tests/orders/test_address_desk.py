@@ -1,6 +1,7 @@
 """Looking at an address and correcting it: a reason first, nothing lost, decided anew, and never for participants."""
 
 import secrets
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -35,7 +36,7 @@ def manager(depot: Depot, client: FlaskClient) -> FlaskClient:
     return client
 
 
-def held(depot: Depot, **person: str) -> Order:
+def held(depot: Depot, **person: Any) -> Order:
     """An order that waits for a person, since its ZIP code is not in its state."""
     order = depot.request(zip="55401", state="OH", **person)
     depot.settle()

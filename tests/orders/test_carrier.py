@@ -4,6 +4,7 @@ import csv
 import secrets
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -29,7 +30,7 @@ def manager(depot: Depot, client: FlaskClient) -> FlaskClient:
     return client
 
 
-def packed(depot: Depot, item: str = "naloxone-nasal", *, site: str = "OH", **person: str) -> Order:
+def packed(depot: Depot, item: str = "naloxone-nasal", *, site: str = "OH", **person: Any) -> Order:
     depot.shelve(item, lot=secrets.token_hex(4), site=site)
     order = depot.allocated({item: 1}, **{"line1": f"{secrets.randbelow(90_000) + 1} Sample St", **person})
     packer = depot.user("packer")
@@ -64,7 +65,8 @@ def test_the_file_has_the_chosen_orders_and_nothing_else(depot: Depot, manager: 
     answer = make(manager, first, third)
     head, *found = rows(answer)
     assert tuple(head) == carrier.COLUMNS
-    assert found[0] == ["Robin Example", "1 Sample St", "Apt 4", "Sampleton", "OH", "43215", "US", first.number]
+    street = ["1 Sample St", "Apt 4", "Sampleton", "OH", "43215", "US"]
+    assert found[0] == ["Robin Example", "", *street, "", first.number]
     assert [row[-1] for row in found] == [first.number, third.number]
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Content-Disposition"] == f'attachment; filename="parcels-{clock.today()}.csv"'
@@ -75,6 +77,15 @@ def test_the_file_has_the_chosen_orders_and_nothing_else(depot: Depot, manager: 
         True,
     ]
     assert [order.number for order in carrier.ready(depot.session, EVERYTHING)] == [second.number]
+
+
+def test_what_they_chose_is_in_the_file_and_it_is_obeyed(depot: Depot, manager: FlaskClient) -> None:
+    order = packed(depot, line1="150 Calle A", line2="Apto 2", urbanization="Las Gladiolas", care_of="Jordan Sample")
+    untracked = packed(depot, untracked=True)
+    assert "post without tracking" in manager.get("/desk/carrier-file").text
+    first, second = rows(make(manager, order, untracked))[1:]
+    assert first[:4] == ["Robin Example", "C/O JORDAN SAMPLE", "URB LAS GLADIOLAS", "150 CALLE A, APTO 2"]
+    assert (first[-2], second[-2]) == ("", carrier.UNTRACKED)
 
 
 def test_nobody_is_in_two_files(depot: Depot, manager: FlaskClient) -> None:

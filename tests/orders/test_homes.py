@@ -1,4 +1,5 @@
 import sys
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -80,3 +81,11 @@ def test_general_delivery_is_nobodys_home(line: str) -> None:
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_nothing_typed_breaks_it(line1: str, line2: str) -> None:
     assert home_of(lives(line1, line2)) == home_of(lives(line1, line2))
+
+
+def test_whose_address_it_is_parts_no_home_and_an_urbanization_does() -> None:
+    home = home_of(lives("150 Calle A"))
+    assert home_of(replace(lives("150 Calle A"), care_of="Jordan Sample")) == home
+    there = home_of(replace(lives("150 Calle A"), urbanization="Las Gladiolas"))
+    assert there == home_of(replace(lives("150 Calle A"), urbanization="urb. las gladiolas"))
+    assert there == home_of(lives("150 Calle A", "Urb Las Gladiolas")) != home

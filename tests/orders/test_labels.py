@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import zxingcpp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from sqlalchemy.orm import Session
 
 from orders import labels
 from orders.intake import Person
@@ -58,24 +60,50 @@ def test_the_label_holds_the_address_in_postal_style() -> None:
     assert sizes_of(pdf) == ["288 x 432"]
 
 
+def test_a_guests_and_an_islands_address_stand_in_postal_order_and_fit() -> None:
+    guest = replace(ROBIN, care_of="Jordan Sample", urbanization="Las Gladiolas", line1="150 Calle A", line2="Apto 2")
+    lines = ["ROBIN EXAMPLE", "C/O JORDAN SAMPLE", "URB LAS GLADIOLAS", "150 CALLE A", "APTO 2", "SAMPLETON OH  43215"]
+    assert labels.address_lines(guest) == lines
+    assert labels.address_lines(replace(guest, care_of="c/o Jo", urbanization="Ext. Muestra"))[1:3] == [
+        "C/O JO",
+        "EXT MUESTRA",
+    ]
+    wide = "W" * 60
+    longest = replace(ROBIN, name=wide, care_of=wide, urbanization=wide, line1=wide, line2=wide)
+    drawn = text_of(labels.label(longest, number="7K3M9QXA", return_lines=RETURN))
+    assert drawn.count("W") == 300 and drawn.index("SAMPLETON") < drawn.index("7K3M9QXA")
+
+
+def test_mail_to_a_post_office_has_its_own_ending() -> None:
+    waiting = replace(ROBIN, line1="GENERAL DELIVERY")
+    assert labels.address_lines(waiting)[1:] == ["GENERAL DELIVERY", "SAMPLETON OH  43215-9999"]
+
+
+def test_post_without_tracking_is_marked_by_neutral_words() -> None:
+    marked = text_of(labels.label(replace(ROBIN, untracked=True), number="7K3M9QXA", return_lines=RETURN))
+    assert labels.UNTRACKED in marked and not TELLING.search(marked)
+    assert labels.UNTRACKED not in text_of(labels.label(ROBIN, number="7K3M9QXA", return_lines=RETURN))
+
+
 def test_a_scanner_reads_the_order_number(tmp_path: Path) -> None:
     pdf = labels.label_and_slip(ROBIN, number="7K3M9QXA", return_lines=RETURN, contents=[("A", 2)])
     assert barcodes_of(pdf, tmp_path) == ["7K3M9QXA", "7K3M9QXA"]
 
 
 @pytest.mark.parametrize("language", ["en", "es", "xx"])
-def test_label_and_slip_tell_nothing(language: str) -> None:
+def test_label_and_slip_tell_nothing(session: Session, language: str) -> None:
     person = Person(**{**ROBIN.__dict__, "language": language})
     pdf = labels.label_and_slip(person, number="7K3M9QXA", return_lines=RETURN, contents=[("A", 2), ("C", 1)])
     assert not TELLING.search(text_of(pdf))
     assert not TELLING.search(pdf.decode("latin-1").split("stream")[0])
 
 
-def test_the_slip_is_in_letters_and_in_the_persons_language() -> None:
+def test_the_slip_is_in_letters_and_in_the_persons_language(session: Session) -> None:
     english = text_of(labels.slip(number="7K3M9QXA", contents=[("A", 2), ("C", 1)], language="en"))
     spanish = text_of(labels.slip(number="7K3M9QXA", contents=[("A", 2), ("C", 1)], language="es"))
     assert "A×2" in english and "C×1" in english and "Order 7K3M9QXA" in english
     assert "Pedido 7K3M9QXA" in spanish and "Con su código" in spanish
+    assert "Order 7K3M9QXA" in text_of(labels.slip(number="7K3M9QXA", contents=[], language="xx"))
 
 
 def test_letters_of_other_languages_print_or_lose_their_accent() -> None:

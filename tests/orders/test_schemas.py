@@ -53,6 +53,8 @@ def test_the_longest_request_fits_into_the_box() -> None:
             "name": WIDEST * 60,
             "line1": WIDEST * 60,
             "line2": WIDEST * 60,
+            "care_of": WIDEST * 60,
+            "urbanization": WIDEST * 60,
             "city": '"' * 40,
             "state": "OH",
             "zip": "43215",
@@ -68,13 +70,32 @@ def test_the_longest_request_fits_into_the_box() -> None:
 
 @pytest.mark.parametrize("typed", ["614-555-0123", "(614) 555 0123", "+1 614.555.0123", "16145550123"])
 def test_a_phone_number_is_read_in_every_usual_shape(typed: str) -> None:
-    assert ContactSchema().load({"contact": "phone", "phone": typed}) == {"email": "", "phone": "6145550123"}
+    assert ContactSchema().load({"contact": "phone", "phone": typed})["phone"] == "6145550123"
+
+
+@pytest.mark.parametrize(
+    ("typed", "line1"),
+    [({"kind": "general", "line1": ""}, "GENERAL DELIVERY"), ({"kind": "box", "line1": "", "box": "7"}, "PO BOX 7")],
+)
+def test_the_kind_of_address_makes_the_street(typed: dict[str, str], line1: str) -> None:
+    address = AddressSchema().load({**GOOD, **typed, "untracked": "yes"})
+    assert address["line1"] == line1 and address["untracked"] is True and not {"kind", "box"} & address.keys()
+    assert Person(**address).line1 == line1
+
+
+@pytest.mark.parametrize(("kind", "field"), [("home", "line1"), ("box", "box"), ("", "line1"), ("nonsense", "line1")])
+def test_a_missing_street_or_box_is_named_where_it_is_asked(kind: str, field: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        AddressSchema().load({**GOOD, "kind": kind, "line1": " ", "name": ""})
+    assert set(refused.value.normalized_messages()) == {field, "name"}  # type: ignore[no-untyped-call]
 
 
 def test_contact_keeps_only_the_chosen_way() -> None:
     both = {"email": "robin@example.org", "phone": "614-555-0123"}
-    assert ContactSchema().load({"contact": "none", **both}) == {"email": "", "phone": ""}
-    assert ContactSchema().load({"contact": "email", **both}) == {"email": "robin@example.org", "phone": ""}
+    nobody = {"email": "", "phone": "", "says": False}
+    assert ContactSchema().load({"contact": "none", "says": "yes", **both}) == nobody
+    assert ContactSchema().load({"contact": "email", **both}) == {**nobody, "email": "robin@example.org"}
+    assert ContactSchema().load({"contact": "phone", "says": "yes", **both})["says"] is True
     with pytest.raises(ValidationError):
         ContactSchema().load({"contact": "pigeon"})
 
