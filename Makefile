@@ -6,6 +6,7 @@ RESET ?=
 PYTHON ?= python3
 DATABASE ?= sqlite
 BENCH ?=
+MEASURE ?=
 SCAN ?=
 
 SHELL := /bin/bash
@@ -19,7 +20,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 CATALOGS := $(patsubst %.po,%.mo,$(wildcard distro/translations/*/LC_MESSAGES/*.po))
 PYTEST := $(BIN)/python -m pytest --quiet
 
-.PHONY: help setup demo test check format unit browser screenshots bench scan lock clean system
+.PHONY: help setup demo test check format unit browser screenshots bench measure scan lock clean system text-browser
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +55,9 @@ screenshots: setup system ## Take the pictures in docs/screenshots/ anew
 
 bench: setup ## Measure what was promised, a row for each: make bench [BENCH=worker]
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+measure: setup system text-browser ## Measure the goals of the participants' side, P1 to P22: make measure [MEASURE='wire pages']
+	@$(BIN)/python -m tests.measure $(MEASURE)
 
 scan: setup .scan/tools.stamp .scan/wapiti.stamp ## Scan the code and a running instance, about 10 minutes: make scan [SCAN='bandit semgrep']
 	@$(BIN)/python -m tests.scan $(SCAN)
@@ -109,11 +113,12 @@ suite-%:
 	@$(BIN)/pybabel --quiet compile --input-file $< --output-file $@
 
 # Chromium draws the pages in the tests, poppler turns labels into pictures, git knows which files are ours.
-system:
+system: NEEDED = git $${CHROMIUM:-chromium}=chromium pdftoppm=poppler-utils
+text-browser: NEEDED = w3m
+
+system text-browser:
 	@missing=''; \
-	command -v git >/dev/null || missing="$$missing git"; \
-	command -v "$${CHROMIUM:-chromium}" >/dev/null || missing="$$missing chromium"; \
-	command -v pdftoppm >/dev/null || missing="$$missing poppler-utils"; \
+	for each in $(NEEDED); do command -v "$${each%%=*}" >/dev/null || missing="$$missing $${each##*=}"; done; \
 	[ -z "$$missing" ] && exit 0; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	echo "Installing$$missing"; export DEBIAN_FRONTEND=noninteractive; \

@@ -1,4 +1,4 @@
-"""`make screenshots`: the main pages of a fresh demo, as pictures in docs/screenshots/."""
+"""`make screenshots`: the main pages of a fresh demo as pictures in docs/screenshots/, and all of a participant's."""
 
 import os
 import shutil
@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser import demo as demos
+from tests.browser import sheet
 from tests.browser.conftest import ARGUMENTS, DESKTOP, PHONE, chromium
 from tests.browser.demo import Demo
 
@@ -27,6 +28,7 @@ def main() -> None:
         participants(demo, browser, "es/", "-es")
         packers(demo, browser)
         managers(demo, browser)
+        sheet.make(demo, browser, PICTURES)
         browser.close()
 
 

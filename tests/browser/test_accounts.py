@@ -7,11 +7,10 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Page, expect
 
-from distro.app import create_app
 from distro.config import Settings
+from tests.applications import own_application
 from tests.browser.conftest import DESKTOP, PHONE, OpenPage, axe, fits
 from tests.browser.test_rules import signed_in
-from tests.conftest import VisitorClient
 from tests.depot import PASSWORD, Depot, code_now
 from tests.distro.oidc_provider import CLIENT_ID, CLIENT_SECRET, LocalProvider, running
 
@@ -28,10 +27,7 @@ def provider() -> Iterator[LocalProvider]:
 def app(settings: Settings, provider: LocalProvider) -> Flask:
     """The application, set up for that provider."""
     known = {"oidc_issuer": provider.issuer, "oidc_client_id": CLIENT_ID, "oidc_client_secret": CLIENT_SECRET}
-    app = create_app(replace(settings, **known))
-    app.testing = True
-    app.test_client_class = VisitorClient
-    return app
+    return own_application(replace(settings, **known))
 
 
 def look(page: Page) -> None:

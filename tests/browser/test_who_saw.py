@@ -86,8 +86,8 @@ def test_a_carrier_file_is_saved(depot: Depot, open_page: OpenPage) -> None:
     with page.expect_popup() as popup, page.context.expect_event("download") as download:
         page.get_by_role("button", name="Make the file").click()
     assert popup.value
-    [head, row] = csv.reader(StringIO(Path(download.value.path()).read_text()))
-    assert tuple(head) == COLUMNS and row[1] == "1 Sample St" and row[-1] == first
+    [row] = csv.DictReader(StringIO(Path(download.value.path()).read_text()))
+    assert tuple(row) == COLUMNS and (row["line1"], row["reference"]) == ("1 Sample St", first)
     assert download.value.suggested_filename.startswith("parcels-20")
     expect(page.get_by_label(first)).to_have_count(0)  # the page has gone on
     put_in_force(depot.session, ruletext.new("Other rules", "2", [rule("US", "naloxone-nasal", "deny")]))

@@ -167,7 +167,7 @@ def test_the_page_keeps_what_was_typed_and_says_that_nothing_was_stored(
     page = full.post(f"{root}/done", data=typed)
     assert page.status_code == 503 and page.headers["Retry-After"] == str(RETRY_AFTER)
     assert ("No se guardó nada" if root else "Nothing was stored") in page.text
-    assert f'<html lang="{"es" if root else "en"}">' in page.text and f'action="{root}/done"' in page.text
+    assert f'<html lang="{"es" if root else "en"}"' in page.text and f'action="{root}/done"' in page.text
     assert faults(page) == []
     kept = hidden_fields(page.text)
     assert kept == {**typed, "item": "naloxone-nasal"}

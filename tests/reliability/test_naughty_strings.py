@@ -11,9 +11,11 @@ from jinja2 import BaseLoader, Environment
 from werkzeug.datastructures import Headers
 from werkzeug.test import TestResponse
 
+from distro.config import Settings
 from orders import queries
+from tests.applications import own_application
 from tests.depot import Depot, sign_in
-from tests.orders.forms import code_in, filled
+from tests.orders.forms import code_in, fields, filled
 from tests.scan import hostile, world
 from tests.scan.filling import Tally, Untried, fill, look_around, typed_into
 from tests.scan.inert import faults
@@ -100,7 +102,8 @@ def test_a_name_prints_as_text_on_its_label(depot: Depot, app: Flask, client: Fl
     sign_in(packer, "packer")
     for typed in ON_A_LABEL:
         form = filled(client, name=typed, line1=typed, item="naloxone-nasal", **{"many-naloxone-nasal": "1"})
-        done = client.post("/done", data=form)
+        doubted = client.post("/done", data=form)
+        done = client.post("/done", data=form | {"sure": fields(doubted.text).get("sure", "")})
         assert done.status_code == 200 and faults(done, typed) == []
         code = code_in(done)
         depot.settle()
@@ -131,9 +134,11 @@ class _Planted(BaseLoader):
         return source.replace('{{ typed.get(name, "") }}', '{{ typed.get(name, "") | safe }}'), name, fresh
 
 
-def test_control_a_value_that_is_not_escaped_is_found(furnished: Depot, app: Flask) -> None:
+def test_control_a_value_that_is_not_escaped_is_found(
+    furnished: Depot, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert app.jinja_env.loader
-    app.jinja_env.loader = _Planted(app.jinja_env.loader)
+    monkeypatch.setattr(app.jinja_env, "loader", _Planted(app.jinja_env.loader))
     client = app.test_client()
     sign_in(client, "packer")
     forms = [form for form in Untried(app).of(client, public=False) if form.action == "/stock/receive"]
@@ -172,8 +177,8 @@ def test_control_each_kind_of_harm_is_seen(answer: TestResponse, fault: str) -> 
     assert any(fault in found for found in faults(answer, ""))
 
 
-def test_control_a_page_that_breaks_is_found(app: Flask) -> None:
-    app.testing = False
+def test_control_a_page_that_breaks_is_found(settings: Settings) -> None:
+    app = own_application(settings, testing=False)
 
     @app.post("/breaks")
     def breaks() -> str:

@@ -13,7 +13,16 @@ import yaml
 from tests.scan.pages import Answer
 
 ROOT = Path(__file__).parent.parent.parent
-TEXTS = ("text/html", "text/csv", "text/plain", "text/yaml", "application/json", "application/pdf", "text/css")
+TEXTS = (
+    "text/html",
+    "text/csv",
+    "text/plain",
+    "text/yaml",
+    "application/json",
+    "application/pdf",
+    "text/css",
+    "image/svg+xml",
+)
 ANSWERS = frozenset({200, 302, 303, 308, 400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429, 503})
 HEADERS = frozenset(
     [
@@ -96,6 +105,11 @@ def faults(answer: Answer, typed: str = "") -> list[str]:
             found.append("refused without a sentence")
     elif kind == "text/csv":
         found += [f"a formula in a cell: {cell[:40]!r}" for cell in _cells(answer.text) if _is_formula(cell)]
+    elif kind == "image/svg+xml":  # a drawing of ours, which nothing typed goes into but as a pattern of squares
+        found += [
+            f"a drawing that acts: {name}"
+            for name in re.findall(r"<(?!/?(?:svg|path|g|title|rect)\b|\?xml)\w+|\son\w+=", answer.text)
+        ]
     elif kind == "application/json":
         found += _unless_read(json.loads, answer.text)
     elif kind == "text/yaml":
