@@ -125,12 +125,14 @@ def axe(page: Page) -> None:
     The check is itself a script: look at the page with scripts on, whether or not it uses any.
     """
     assert page.context not in without_script, "axe would wait for ever on a page without scripts"
+    page.wait_for_load_state("load")
     results = Axe().run(page)
     assert results.violations_count == 0, f"{page.url}\n{results.generate_report()}"
 
 
 def fits(page: Page) -> None:
     """Fail if the page is wider than its window, so that a person would have to scroll sideways."""
+    page.wait_for_load_state("load")
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 0, f"{page.url} is {wide} pixels wider than the window"
 

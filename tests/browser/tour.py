@@ -10,7 +10,7 @@ Length: a few lines for the way to each page, all in one place.
 from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
 Step = Callable[[Page, str, str], None]
 
@@ -59,7 +59,7 @@ def tell(page: Page, base_url: str, prefix: str) -> None:
     """Of what may go there, but is on no shelf."""
     start(page, base_url, prefix)
     choose(page, "55401", "syringe-kit")
-    page.locator("[name=wish]").click()
+    _press(page.locator("[name=wish]"))
 
 
 def tell_empty(page: Page, base_url: str, prefix: str) -> None:
@@ -76,7 +76,7 @@ def told(page: Page, base_url: str, prefix: str) -> None:
 
 def where(page: Page, base_url: str, prefix: str) -> None:
     answer(page, base_url, prefix)
-    page.locator("main form:not(#request) button.go").last.click()
+    _press(page.locator("main form:not(#request) button.go").last)
 
 
 def where_empty(page: Page, base_url: str, prefix: str) -> None:
@@ -122,7 +122,7 @@ def status(page: Page, base_url: str, prefix: str) -> None:
 def wrong_code(page: Page, base_url: str, prefix: str) -> None:
     status(page, base_url, prefix)
     page.fill("#code", "no code")
-    page.locator("main .go").click()
+    _press(page.locator("main .go"))
 
 
 def news(page: Page, base_url: str, prefix: str) -> None:
@@ -130,7 +130,7 @@ def news(page: Page, base_url: str, prefix: str) -> None:
         done(page, base_url, prefix)
     status(page, base_url, prefix)
     page.fill("#code", _codes[page])
-    page.locator("main .go").click()
+    _press(page.locator("main .go"))
 
 
 def order_again(page: Page, base_url: str, prefix: str) -> None:
@@ -139,47 +139,47 @@ def order_again(page: Page, base_url: str, prefix: str) -> None:
         done(page, base_url, prefix)
     status(page, base_url, prefix)
     page.fill("#code", _codes[page])
-    page.locator("[formaction$=again]").click()
+    _press(page.locator("[formaction$=again]"))
 
 
 def cancel(page: Page, base_url: str, prefix: str) -> None:
     news(page, base_url, prefix)
-    page.locator("[formaction$=cancel]").click()
+    _press(page.locator("[formaction$=cancel]"))
 
 
 def erase(page: Page, base_url: str, prefix: str) -> None:
     news(page, base_url, prefix)
-    page.locator("[formaction$=erase]").click()
+    _press(page.locator("[formaction$=erase]"))
 
 
 def cancelled(page: Page, base_url: str, prefix: str) -> None:
     cancel(page, base_url, prefix)
-    page.locator(".go[name=yes]").click()
+    _press(page.locator(".go[name=yes]"))
     del _codes[page]
 
 
 def erased(page: Page, base_url: str, prefix: str) -> None:
     erase(page, base_url, prefix)
-    page.locator(".go[name=yes]").click()
+    _press(page.locator(".go[name=yes]"))
     del _codes[page]
 
 
 def law_chosen(page: Page, base_url: str, prefix: str) -> None:
     page.goto(f"{base_url}{prefix}/law")
     page.select_option("#state", "OH")
-    page.locator("main .go").click()
+    _press(page.locator("main .go"))
 
 
 def learn_answered(page: Page, base_url: str, prefix: str) -> None:
     """The first answer is wrong, the others are missing."""
     page.goto(f"{base_url}{prefix}/learn")
     page.locator("label[for=q1-0]").click()
-    page.locator("main .go").click()
+    _press(page.locator("main .go"))
 
 
 def correct(page: Page, base_url: str, prefix: str) -> None:
     news(page, base_url, prefix)
-    page.locator("[formaction$=correct]").click()
+    _press(page.locator("[formaction$=correct]"))
 
 
 def correct_empty(page: Page, base_url: str, prefix: str) -> None:
@@ -189,29 +189,29 @@ def correct_empty(page: Page, base_url: str, prefix: str) -> None:
 
 def message(page: Page, base_url: str, prefix: str) -> None:
     news(page, base_url, prefix)
-    page.locator("[formaction$=message]").click()
+    _press(page.locator("[formaction$=message]"))
 
 
 def message_empty(page: Page, base_url: str, prefix: str) -> None:
     message(page, base_url, prefix)
-    page.locator(".go[name=yes]").click()
+    _press(page.locator(".go[name=yes]"))
 
 
 def reversal_wrong(page: Page, base_url: str, prefix: str) -> None:
     page.goto(f"{base_url}{prefix}/told")
     page.fill("#text", "1 " * 501)  # no word, which somebody would have to translate
-    page.locator(".go[name=yes]").click()
+    _press(page.locator(".go[name=yes]"))
 
 
 def voice_empty(page: Page, base_url: str, prefix: str) -> None:
     page.goto(f"{base_url}{prefix}/voice")
-    page.locator(".go[name=yes]").click()
+    _press(page.locator(".go[name=yes]"))
 
 
 def thanked(page: Page, base_url: str, prefix: str) -> None:
     page.goto(f"{base_url}{prefix}/told")
     page.locator("#more").fill("x", force=True)  # as a program does, which is thanked without waiting
-    page.locator(".go[name=yes]").click()
+    _press(page.locator(".go[name=yes]"))
 
 
 def at(path: str) -> Step:
@@ -234,7 +234,7 @@ def groups_answer(page: Page, base_url: str, prefix: str) -> None:
 
 def groups_where(page: Page, base_url: str, prefix: str) -> None:
     groups_answer(page, base_url, prefix)
-    page.locator("main form:not(#request) button.go").click()
+    _press(page.locator("main form:not(#request) button.go"))
 
 
 def groups_empty(page: Page, base_url: str, prefix: str) -> None:
@@ -309,8 +309,14 @@ PAGES: dict[str, Step] = {
 }
 
 
+def _press(button: Locator) -> None:
+    """Press what leads to another page, and be there: a browser answers a while from the old one."""
+    with button.page.expect_navigation():
+        button.click()
+
+
 def _go(page: Page) -> None:
-    page.locator("#request .go").click()
+    _press(page.locator("#request .go"))
 
 
 def _address(page: Page) -> None:
