@@ -153,7 +153,7 @@ def publish(session: Session, ruleset: Ruleset, *, by: str, at: datetime) -> Rul
         raise PublishedMeanwhile(other=newest.id)
     yesterday = at.date() - timedelta(days=1)
     ruleset.effective_on = max(ruleset.effective_on or yesterday, yesterday)
-    return _put_in_force(session, ruleset, by=by, at=at)
+    return _put_in_force(session, ruleset, newest, by=by, at=at)
 
 
 def publish_demo(session: Session, ruleset: Ruleset, *, effective_on: date, by: str, at: datetime) -> Ruleset:
@@ -161,11 +161,11 @@ def publish_demo(session: Session, ruleset: Ruleset, *, effective_on: date, by: 
     _require_draft(hold(session, ruleset))
     ruleset.allow_unreviewed, ruleset.effective_on = True, effective_on
     _require_reviewed(session, ruleset, at.date())
-    return _put_in_force(session, ruleset, by=by, at=at)
+    return _put_in_force(session, ruleset, last_published(session), by=by, at=at)
 
 
-def _put_in_force(session: Session, ruleset: Ruleset, *, by: str, at: datetime) -> Ruleset:
-    newest = last_published(session)
+def _put_in_force(session: Session, ruleset: Ruleset, newest: Ruleset | None, *, by: str, at: datetime) -> Ruleset:
+    """Publish a ruleset after `newest`, which it was compared with: one that came meanwhile has its number already."""
     number = (newest.publication or 0) + 1 if newest else 1
     yesterday = at.date() - timedelta(days=1)  # where the day has not begun yet, today's rules still hold
     if newest is None and (ruleset.effective_on or yesterday) <= at.date():

@@ -169,6 +169,27 @@ def test_a_proposal_read_against_older_rules_is_compared_anew(session: Session) 
     assert publish.in_force(session, TODAY) is waiting
 
 
+def test_what_is_published_between_the_comparison_and_the_number_is_not_passed_over(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = published(session, REVIEWED)
+    one, other = (
+        publish.propose(session, draft(session, REVIEWED), effective_on=TODAY, by="maria", at=AT) for _ in range(2)
+    )
+    look, meanwhile = publish.last_published, [other]
+
+    def look_and_lose_time(session: Session) -> Ruleset | None:
+        newest = look(session)
+        if meanwhile:
+            publish.publish(session, meanwhile.pop(), by="ana", at=AT)
+        return newest
+
+    monkeypatch.setattr(publish, "last_published", look_and_lose_time)
+    with pytest.raises(PublishedMeanwhile, match=f"Ruleset {other.id} was published"):
+        publish.publish(session, one, by="ana", at=AT)
+    assert publish.in_force(session, TODAY) is other and first.publication == 1
+
+
 def test_days_that_are_over_stay_as_they_were_decided(session: Session) -> None:
     old = published(session, REVIEWED, name="old")
     late = publish.propose(session, draft(session, REVIEWED, name="late"), effective_on=TODAY, by="maria", at=AT)
