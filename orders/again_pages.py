@@ -64,14 +64,10 @@ def again() -> ResponseReturnValue:
 
 
 def _read_form(typed: Draft) -> tuple[bytes, Refusal | None]:
-    """The nonce of the form, and why it cannot be taken; then the page comes again with a fresh one."""
-    secret, token = current_settings().secret_key, typed.typed["form"]
+    """The nonce of the form, or why it cannot be taken; then the page comes again with a fresh one."""
     try:
-        return codes.read_form(secret, token, clock.now()), None
-    except codes.FormExpired as refusal:
-        typed.typed["form"] = ""
-        return codes.peek_form(secret, token)[0], refusal
-    except codes.FormTampered as refusal:
+        return donepage.nonce_of(typed.typed["form"]), None
+    except (codes.FormExpired, codes.FormTampered) as refusal:
         typed.typed["form"] = ""
         return b"", refusal
 

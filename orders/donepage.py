@@ -40,6 +40,21 @@ class Told:
         return all(code in self.here or self.families.get(code) in close for code in wanted)
 
 
+def nonce_of(form: str) -> bytes:
+    """The nonce of a form's token; of one that is too old only if what it said was stored, so that its code is shown.
+
+    Raises FormExpired or FormTampered: then the page comes again with a fresh form.
+    """
+    secret = current_settings().secret_key
+    try:
+        return codes.read_form(secret, form, clock.now())
+    except codes.FormExpired:
+        nonce, _made = codes.peek_form(secret, form)
+        if not is_stored(nonce):
+            raise
+        return nonce
+
+
 def is_stored(nonce: bytes) -> bool:
     """Whether a form was stored before."""
     return bool(state_of(nonce))

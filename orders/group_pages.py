@@ -94,9 +94,9 @@ def groups_check() -> ResponseReturnValue:
 @_asking
 def groups_done() -> ResponseReturnValue:
     """Seal and store it, exactly once, and show the code."""
-    typed, settings = Draft.read(request.form), current_settings()
+    typed = Draft.read(request.form)
     try:
-        nonce = codes.read_form(settings.secret_key, typed.typed["form"], clock.now())
+        nonce = donepage.nonce_of(typed.typed["form"])
     except (codes.FormExpired, codes.FormTampered) as refusal:
         return _form_refused(typed, refusal)
     again = donepage.is_stored(nonce) or not _store(typed, nonce)
@@ -165,13 +165,8 @@ def _settle(typed: Draft, counted: dict[str, int], place: places.Place) -> Judge
 
 
 def _form_refused(typed: Draft, refusal: codes.FormExpired | codes.FormTampered) -> ResponseReturnValue:
-    """A form too old or not ours: its code again if it was stored, else the check page with a fresh form."""
-    settings = current_settings()
-    if isinstance(refusal, codes.FormExpired):
-        nonce, _made = codes.peek_form(settings.secret_key, typed.typed["form"])
-        if donepage.is_stored(nonce):
-            return _done(nonce, again=True)
-    typed.typed["form"] = codes.new_form(settings.secret_key, signals.made_again(clock.now()))
+    """A form too old or not ours: the check page with a fresh one."""
+    typed.typed["form"] = codes.new_form(current_settings().secret_key, signals.made_again(clock.now()))
     _check_all(typed)
     return _show("check", typed, status=refusal.status, errors={"request": [refusal.sentence]})
 

@@ -98,9 +98,9 @@ def check() -> ResponseReturnValue:
 @blueprint.post("/done")
 def done() -> ResponseReturnValue:
     """Seal and store it, exactly once, and show the code to read out. Nothing of what was typed."""
-    typed, settings = _read(), current_settings()
+    typed = _read()
     try:
-        nonce = codes.read_form(settings.secret_key, typed.typed["form"], clock.now())
+        nonce = donepage.nonce_of(typed.typed["form"])
     except (codes.FormExpired, codes.FormTampered) as refusal:
         return _form_refused(typed, refusal)
     again = donepage.is_stored(nonce) or not _store(typed, nonce)
@@ -182,13 +182,8 @@ def _store(typed: Draft, nonce: bytes) -> bool:
 
 
 def _form_refused(typed: Draft, refusal: codes.FormExpired | codes.FormTampered) -> ResponseReturnValue:
-    """A form too old or not ours: its code again if it was stored, else the check page with a fresh form."""
-    secret = current_settings().secret_key
-    if isinstance(refusal, codes.FormExpired):
-        nonce, _made = codes.peek_form(secret, typed.typed["form"])
-        if donepage.is_stored(nonce):
-            return _done(typed, nonce, again=True)
-    typed.typed["form"] = codes.new_form(secret, clock.now())
+    """A form too old or not ours: the check page with a fresh one."""
+    typed.typed["form"] = codes.new_form(current_settings().secret_key, clock.now())
     _check_all(typed)
     return _show("check", typed, refusal.status, {"request": [refusal.sentence]})
 

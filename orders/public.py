@@ -130,7 +130,7 @@ def done() -> ResponseReturnValue:
     """Seal and store the request, exactly once, and show the claim code."""
     typed, settings = Draft.read(request.form), current_settings()
     try:
-        nonce = codes.read_form(settings.secret_key, typed.typed["form"], clock.now())
+        nonce = donepage.nonce_of(typed.typed["form"])
     except (codes.FormExpired, codes.FormTampered) as refusal:
         return _form_refused(typed, refusal)
     try:
@@ -302,14 +302,10 @@ def _flags(form: str) -> list[str]:
 
 
 def _form_refused(typed: Draft, refusal: Refusal) -> ResponseReturnValue:
-    """A form too old or not ours: its code again if it was stored, else the check page with a fresh form."""
+    """A form too old or not ours: the check page with a fresh one."""
+    typed.typed["form"] = ""
     if isinstance(refusal, codes.FormExpired):
-        nonce, _made = codes.peek_form(current_settings().secret_key, typed.typed["form"])
-        if donepage.is_stored(nonce):
-            return _show_code(nonce, typed, again=True)
         typed.typed["form"] = codes.new_form(current_settings().secret_key, signals.made_again(clock.now()))
-    else:
-        typed.typed["form"] = ""
     _check_so_far(typed)
     draft.check_contact(typed)
     return pages.show("check", _with_form(typed), status=refusal.status, errors={"request": [str(refusal)]})

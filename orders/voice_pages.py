@@ -8,6 +8,8 @@ from typing import Any
 
 from flask import g, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import format_date
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validates_schema
 from sqlalchemy.exc import SQLAlchemyError
@@ -171,21 +173,31 @@ def _nonce() -> bytes:
 
 def _page(kind: str, errors: dict[str, list[Any]] | None = None, *, anew: bool = False) -> str:
     typed = {name: request.form.get(name, "") for name in FIELDS}
-    months = voices.months(clock.today()) if kind == voices.REVERSAL else []
     if anew or not typed["form"]:
         moment = signals.made_again(clock.now()) if anew else clock.now()
         typed["form"] = codes.new_form(current_settings().secret_key, moment)
     return render_template(
         "public/told.html" if kind == voices.REVERSAL else "public/voice.html",
         typed=typed,
-        months=months,
-        people=PEOPLE,
-        states=_states() if kind == voices.REVERSAL else [],
+        **(_choices() if kind == voices.REVERSAL else {}),
         most=voices.TEXT_MOST,
         days=voices.KEPT.days,
         errors={name: [str(sentence) for sentence in found] for name, found in (errors or {}).items()},
         help=_help(),
     )
+
+
+def _choices() -> dict[str, list[tuple[str, str]]]:
+    """What can be chosen, each with its words in the reader's language."""
+    months = voices.months(clock.today())
+    return {
+        "people": [(number, number) for number in PEOPLE],
+        "months": [
+            (month.isoformat(), _("%(month)s %(year)s", month=format_date(month, "LLLL"), year=month.year))
+            for month in months
+        ],
+        "states": [("", _("I would rather not say")), *((code, name) for name, code in _states())],
+    }
 
 
 def _thanks(kind: str) -> str:

@@ -126,19 +126,13 @@ def wrong_code(page: Page, base_url: str, prefix: str) -> None:
 
 
 def news(page: Page, base_url: str, prefix: str) -> None:
-    if page not in _codes:
-        done(page, base_url, prefix)
-    status(page, base_url, prefix)
-    page.fill("#code", _codes[page])
+    _with_code(page, base_url, prefix)
     _press(page.locator("main .go"))
 
 
 def order_again(page: Page, base_url: str, prefix: str) -> None:
     """With the code of a request that is still open."""
-    if page not in _codes:
-        done(page, base_url, prefix)
-    status(page, base_url, prefix)
-    page.fill("#code", _codes[page])
+    _with_code(page, base_url, prefix)
     _press(page.locator("[formaction$=again]"))
 
 
@@ -307,6 +301,14 @@ PAGES: dict[str, Step] = {
     "thanks": thanked,
     "no such page": at("/nowhere"),
 }
+
+
+def _with_code(page: Page, base_url: str, prefix: str) -> None:
+    """At the field for the code, with that of a request of this page typed in."""
+    if page not in _codes:
+        done(page, base_url, prefix)
+    status(page, base_url, prefix)
+    page.fill("#code", _codes[page])
 
 
 def _press(button: Locator) -> None:
