@@ -16,8 +16,7 @@ from distro.languages import current
 from geo.nearest import Help
 from inventory import stock
 from inventory.models import Item, Site
-from orders import codes, retention, shipping_estimate
-from orders.models import Order
+from orders import codes, queries, retention, shipping_estimate
 from orders.shipping_estimate import Days
 
 KEPT = timedelta(minutes=1)  # how long an answer about the queue stands, so that a rush does not ask for it each time
@@ -62,8 +61,7 @@ def is_stored(nonce: bytes) -> bool:
 
 def state_of(nonce: bytes) -> str:
     """The state of what was stored of a form, or nothing."""
-    tag = codes.nonce_tag(current_settings().secret_key, nonce)
-    return db.session.scalar(select(Order.state).where(Order.nonce_tag == tag)) or ""
+    return queries.state_of_form(db.session(), current_settings().secret_key, nonce)
 
 
 def show(

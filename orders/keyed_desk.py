@@ -13,18 +13,17 @@ from flask import Blueprint, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
-from sqlalchemy import select
 
 from distro import audit, clock, languages
 from distro.auth import Role, guard
 from distro.config import Surface, current_settings
 from distro.db import db
 from geo import places
-from orders import cards, codes, donepage, draft, intake, pages
+from orders import cards, codes, donepage, draft, intake, pages, queries
 from orders.draft import AskAgain, Draft, Errors
 from orders.eligibility import Judgement, needed
 from orders.intake import Person
-from orders.models import Door, Order
+from orders.models import Door
 
 KEYED = "key request"  # the action in the record
 DOORS = {Door.PHONE: "By phone", Door.PAPER: "On paper"}
@@ -174,7 +173,7 @@ def _store(typed: Draft, nonce: bytes) -> bool:
     )
     if not intake.store(session, sealed, secret=settings.secret_key):
         return False
-    order = session.scalars(select(Order).where(Order.nonce_tag == codes.nonce_tag(settings.secret_key, nonce))).one()
+    order = queries.by_form(session, settings.secret_key, nonce)
     audit.record(
         session, actor=current_user.username, action=KEYED, subject=order.document, reason=DOORS[door].lower(), at=now
     )

@@ -42,6 +42,7 @@ from orders import (
     spool,
     voice_pages,
     voices,
+    wish_pages,
     wishes,
 )
 from orders.draft import AskAgain, Draft
@@ -190,7 +191,7 @@ blueprint.route("/law", methods=["GET", "POST"])(reading_pages.law)
 blueprint.route("/learn", methods=["GET", "POST"])(reading_pages.learn)
 blueprint.get("/safety")(reading_pages.safety)
 blueprint.get("/status")(lookup.ask)
-blueprint.post("/tell")(wishes.tell)
+blueprint.post("/tell")(wish_pages.tell)
 blueprint.route("/told", methods=["GET", "POST"])(voice_pages.reversal)
 blueprint.route("/voice", methods=["GET", "POST"])(voice_pages.voice)
 blueprint.get("/again")(lookup.need_code)
@@ -227,7 +228,7 @@ def _try_later(problem: Exception) -> ResponseReturnValue:
     """Nothing can be done now: say so, and keep everything typed for another try."""
     db.session.rollback()
     sentence = str(problem if isinstance(problem, Unavailable) else CannotAnswer())
-    names = ("code", "yes", "things", "effort", "more", "text", "wish", "tell", "month", "people", *wishes.FIELDS)
+    names = ("code", "yes", "things", "effort", "more", "text", "wish", "tell", "month", "people", *wish_pages.FIELDS)
     besides = [(name, request.form[name]) for name in names if name in request.form]
     kept = Draft.read(request.form).carried() + besides
     help = arrange(shipped(), state=request.form.get("state", ""))  # from no table, since none may answer

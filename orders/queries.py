@@ -52,6 +52,17 @@ def replies(session: Session, order: Order) -> Sequence[Reply]:
     return session.scalars(select(Reply).where(Reply.order_id == order.id).order_by(Reply.id)).all()
 
 
+def state_of_form(session: Session, secret: str, nonce: bytes) -> str:
+    """The state of the order that a form became; nothing if it was not stored. The public side may read no more."""
+    tag = codes.nonce_tag(secret, nonce)
+    return session.scalar(select(Order.state).where(Order.nonce_tag == tag)) or ""
+
+
+def by_form(session: Session, secret: str, nonce: bytes) -> Order:
+    """The order that a form became. Raises NoResultFound if it was not stored."""
+    return session.scalars(select(Order).where(Order.nonce_tag == codes.nonce_tag(secret, nonce))).one()
+
+
 def boxes(after: int, most: int) -> Select[Order]:
     """The next `most` orders with an id above `after` that still hold a box, whole and read anew, by id."""
     return (
